@@ -1,0 +1,86 @@
+"""From a request to a JSON object, stricter than Flask's own `get_json`.
+
+Flask accepts NaN, Infinity and duplicate keys, and answers deep nesting with 500; RFC 8259 has no
+such numbers, and leaves it open which of two duplicates counts, so that two readers of one body may
+disagree.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import NoReturn
+
+from flask import request
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from tasks_api.errors import ApiError, Malformed, Unprocessable
+from tasks_api.services import services
+
+
+def receive() -> None:
+    """Read the body of every request that has one, before anything is answered.
+
+    granian closes a connection whose request was not read to its end and does not say so: the
+    client's next request on it would fail.
+
+    Raises:
+        RequestEntityTooLarge: 413, over the setting MAX_BODY_BYTES.
+    """
+    if not request.content_length and "HTTP_TRANSFER_ENCODING" not in request.environ:
+        return
+    # Werkzeug cuts a chunked body off at its limit without a word: that is one byte above ours.
+    if len(request.get_data()) > services().config.max_body_bytes:
+        raise RequestEntityTooLarge
+
+
+def read_object() -> dict[str, object]:
+    """The JSON object in the body of the current request.
+
+    Raises:
+        ApiError: 415 for another type than uncompressed application/json in UTF-8.
+        Malformed: 400, the body is not JSON.
+        Unprocessable: 422, the body is JSON but no object.
+    """
+    _require_json()
+    value = _decode(request.get_data())
+    if not isinstance(value, dict):
+        raise Unprocessable("The request body must be a JSON object.")
+    return value
+
+
+def _require_json() -> None:
+    charset = request.mimetype_params.get("charset", "utf-8").lower()
+    encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
+    if request.mimetype != "application/json" or charset != "utf-8" or encoding != "identity":
+        raise ApiError(
+            415,
+            "unsupported_media_type",
+            "The request body must be application/json in UTF-8, not compressed.",
+            headers={"Accept": "application/json"},
+        )
+
+
+def _decode(data: bytes) -> object:
+    if not data.strip():
+        raise Malformed("The request body is empty.")
+    try:
+        return json.loads(
+            data.decode("utf-8"), object_pairs_hook=_distinct, parse_constant=_refuse_constant
+        )
+    except UnicodeDecodeError:
+        raise Malformed("The request body is not UTF-8.") from None
+    except RecursionError:
+        raise Malformed("The request body is nested too deeply.") from None
+    except ValueError:  # JSONDecodeError, or an integer beyond Python's 4,300 digits
+        raise Malformed("The request body is not valid JSON.") from None
+
+
+def _distinct(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise Malformed("The request body names a key twice.")
+    return members
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise Malformed(f"The request body holds {name}, which is not JSON.")

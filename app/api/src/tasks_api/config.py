@@ -1,0 +1,153 @@
+"""Settings of the service, read once from the environment.
+
+Every variable ``NAME`` may instead be given as ``NAME_FILE``, the path of a file holding the value:
+that is how passwords arrive, because environment values show in ``docker inspect``.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+# ASCII and C1 control characters: no host, name or password of ours holds one, and libpq ends a
+# value at NUL.
+_CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+
+
+class ConfigError(Exception):
+    """A variable is missing or unusable. The message names it and the reason, never its value."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything the service can be told. Durations are seconds, sizes bytes."""
+
+    db_password: str = field(repr=False)
+    redis_password: str | None = field(default=None, repr=False)
+    db_host: str = "banco-dados"
+    db_port: int = 5432
+    db_name: str = "tasks_db"
+    db_user: str = "admin"
+    db_pool_size: int = 4
+    db_pool_wait_seconds: int = 2
+    db_connect_timeout_seconds: int = 3
+    db_statement_timeout_seconds: int = 5
+    redis_host: str = "cache-redis"
+    redis_port: int = 6379
+    cache_ttl_seconds: int = 60
+    api_host: str = "0.0.0.0"
+    api_port: int = 5000
+    api_workers: int = 2
+    api_threads: int = 4
+    max_body_bytes: int = 65536
+    log_level: str = "INFO"
+    environment: str = "dev"
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] | None = None) -> Config:
+        """Read the settings from `environ` (default: the process environment).
+
+        Raises:
+            ConfigError: a variable is missing, empty, malformed or out of range, or its file is
+            unreadable.
+        """
+        env = _Reader(os.environ if environ is None else environ)
+        threads = env.integer("API_THREADS", cls.api_threads, 1, 64)
+        return cls(
+            db_host=env.text("DB_HOST", cls.db_host),
+            db_port=env.integer("DB_PORT", cls.db_port, 1, 65535),
+            db_name=env.text("DB_NAME", cls.db_name),
+            db_user=env.text("DB_USER", cls.db_user),
+            db_password=env.required("DB_PASSWORD"),
+            # One connection per thread: fewer would make threads queue, more would never be used.
+            db_pool_size=env.integer("DB_POOL_SIZE", threads, 1, 64),
+            db_pool_wait_seconds=env.integer(
+                "DB_POOL_WAIT_SECONDS", cls.db_pool_wait_seconds, 1, 60
+            ),
+            # libpq takes 1 for 2, see "connect_timeout" in its list of parameter key words.
+            db_connect_timeout_seconds=env.integer(
+                "DB_CONNECT_TIMEOUT_SECONDS", cls.db_connect_timeout_seconds, 2, 60
+            ),
+            db_statement_timeout_seconds=env.integer(
+                "DB_STATEMENT_TIMEOUT_SECONDS", cls.db_statement_timeout_seconds, 1, 600
+            ),
+            redis_host=env.text("REDIS_HOST", cls.redis_host),
+            redis_port=env.integer("REDIS_PORT", cls.redis_port, 1, 65535),
+            redis_password=env.optional("REDIS_PASSWORD"),
+            cache_ttl_seconds=env.integer("CACHE_TTL_SECONDS", cls.cache_ttl_seconds, 1, 86400),
+            api_host=env.ip_address("API_HOST", cls.api_host),
+            api_port=env.integer("API_PORT", cls.api_port, 1, 65535),
+            api_workers=env.integer("API_WORKERS", cls.api_workers, 1, 64),
+            api_threads=threads,
+            max_body_bytes=env.integer("MAX_BODY_BYTES", cls.max_body_bytes, 1024, 2**30),
+            log_level=env.choice("LOG_LEVEL", cls.log_level, _LOG_LEVELS),
+            environment=env.text("STACK_ENVIRONMENT", cls.environment),
+        )
+
+
+class _Reader:
+    """Reads single variables; every method raises ConfigError naming the variable."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+
+    def optional(self, name: str) -> str | None:
+        value, file = self._environ.get(name), self._environ.get(f"{name}_FILE")
+        if value is not None and file is not None:
+            raise ConfigError(f"{name} and {name}_FILE are both set: keep one")
+        if file is not None:
+            name, value = f"{name}_FILE", _read_file(f"{name}_FILE", file)
+        if value is None:
+            return None
+        if not value:
+            raise ConfigError(f"{name} is empty")
+        if _CONTROL_CHARACTERS.search(value):
+            raise ConfigError(f"{name} holds a control character")
+        return value
+
+    def required(self, name: str) -> str:
+        value = self.optional(name)
+        if value is None:
+            raise ConfigError(f"{name} is not set: give {name} or {name}_FILE")
+        return value
+
+    def text(self, name: str, default: str) -> str:
+        value = self.optional(name)
+        return default if value is None else value
+
+    def integer(self, name: str, default: int, lowest: int, highest: int) -> int:
+        value = self.optional(name)
+        if value is None:
+            return default
+        if not re.fullmatch(r"[0-9]{1,10}", value) or not lowest <= int(value) <= highest:
+            raise ConfigError(f"{name} must be a whole number from {lowest} to {highest}")
+        return int(value)
+
+    def ip_address(self, name: str, default: str) -> str:
+        value = self.text(name, default)
+        try:
+            return str(ipaddress.ip_address(value))
+        except ValueError:
+            raise ConfigError(f"{name} must be an IP address, such as 0.0.0.0") from None
+
+    def choice(self, name: str, default: str, allowed: tuple[str, ...]) -> str:
+        value = self.text(name, default).upper()
+        if value not in allowed:
+            raise ConfigError(f"{name} must be one of {', '.join(allowed)}")
+        return value
+
+
+def _read_file(name: str, path: str) -> str:
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{name} names a file that cannot be read: {error.strerror}") from None
+    except ValueError:  # not UTF-8, or a NUL in the path
+        raise ConfigError(f"{name} names a file that is not UTF-8 text") from None
+    # Editors and `echo` end a file with a newline that is no part of the secret.
+    return text.removesuffix("\n").removesuffix("\r")

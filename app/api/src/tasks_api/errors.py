@@ -1,0 +1,108 @@
+"""Every error the API answers, in one JSON shape that gives away nothing of the inside."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+from flask import Flask, Response
+from werkzeug.exceptions import HTTPException
+
+from tasks_api.responses import json_object
+
+RETRY_AFTER_SECONDS = 2
+
+_logger = logging.getLogger(__name__)
+
+# Code and message of the errors that Flask and Werkzeug raise themselves.
+_RAISED_BY_FLASK = {
+    400: ("bad_request", "The request could not be understood."),
+    404: ("not_found", "There is nothing at this address."),
+    405: ("method_not_allowed", "This address does not take that method."),
+    413: ("body_too_large", "The request body is too large."),
+}
+
+
+class ApiError(Exception):
+    """An answer other than success: status, a stable code, a sentence, and a reason per field."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        fields: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+        self.fields = dict(fields or {})
+        self.headers = dict(headers or {})
+
+
+class TaskNotFound(ApiError):
+    """404: no task has this id, or it is no id at all."""
+
+    def __init__(self) -> None:
+        super().__init__(404, "task_not_found", "There is no task with this id.")
+
+
+class Malformed(ApiError):
+    """400: the body is not JSON as RFC 8259 has it."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(400, "malformed_json", message)
+
+
+class Unprocessable(ApiError):
+    """422: well-formed JSON that describes no task; `fields` says what is wrong where."""
+
+    def __init__(self, message: str, fields: Mapping[str, str] | None = None) -> None:
+        super().__init__(422, "validation_failed", message, fields)
+
+
+class Unavailable(ApiError):
+    """503: a service behind the API does not answer; the same request may succeed later."""
+
+    def __init__(self, service: str) -> None:
+        super().__init__(
+            503,
+            f"{service}_unavailable",
+            f"The {service} is not available at the moment.",
+            headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
+        )
+
+
+def register(app: Flask) -> None:
+    """Make `app` answer every error in the one shape."""
+    app.register_error_handler(ApiError, _answer)
+    app.register_error_handler(HTTPException, _answer_http)
+    app.register_error_handler(Exception, _answer_unexpected)
+
+
+def _answer(error: ApiError) -> Response:
+    body = {"code": error.code, "message": error.message, "fields": error.fields}
+    response = json_object(error.status, error=body)
+    response.headers.update(error.headers)
+    return response
+
+
+def _answer_http(error: HTTPException) -> Response:
+    """Flask's and Werkzeug's own errors, keeping headers such as Allow but none of the HTML."""
+    status = error.code or 500
+    other = (error.name.lower().replace(" ", "_"), f"{error.name}.")
+    code, message = _RAISED_BY_FLASK.get(status, other)
+    kept = {
+        k: v for k, v in error.get_headers() if k.lower() not in ("content-type", "content-length")
+    }
+    if status == 413:
+        # The server hangs up on a body that was not read to its end: let the client know.
+        kept["Connection"] = "close"
+    return _answer(ApiError(status, code, message, headers=kept))
+
+
+def _answer_unexpected(error: Exception) -> Response:
+    _logger.error("Unexpected error", exc_info=error)
+    return _answer(ApiError(500, "internal_error", "The request could not be served."))

@@ -1,0 +1,31 @@
+"""What the views work with: one database and one cache per application."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, cast
+
+from flask import Flask, current_app
+
+from tasks_api.cache import TaskCache
+from tasks_api.config import Config
+from tasks_api.database import Database
+
+_KEY = "tasks_api"
+
+
+class Services(NamedTuple):
+    """The services behind the API, and its settings."""
+
+    config: Config
+    database: Database
+    cache: TaskCache
+
+
+def attach(app: Flask, config: Config) -> None:
+    """Give `app` its services. Connects to nothing yet."""
+    app.extensions[_KEY] = Services(config, Database(config), TaskCache(config))
+
+
+def services() -> Services:
+    """The services of the application that handles the current request."""
+    return cast(Services, current_app.extensions[_KEY])
