@@ -1,0 +1,1 @@
+"""Proving that a running environment keeps its promises, and cleaning up afterwards."""

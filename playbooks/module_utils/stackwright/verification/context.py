@@ -1,0 +1,66 @@
+"""What proofs work with: the API, SQL, Redis and the time that is left."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .api import Api
+from .commands import Completed, run
+from .deadline import Deadline
+from .promise import CACHE, DATABASE, BrokenPromiseError
+from .target import Target
+
+_SECONDS_PER_COMMAND = 15.0
+_REDIS_ERROR = re.compile(r"\s*(\(error\) )?(ERR|NOAUTH|NOPERM|MISCONF|OOM|WRONGPASS|LOADING) ")
+
+
+class Context:
+    """One verification of one target, within one deadline."""
+
+    def __init__(self, target: Target, deadline: Deadline) -> None:
+        self.target = target
+        self.api = Api(target.base_url, deadline)
+        self.versions: dict[str, str] = {}
+        self.seeded_tasks = 0
+        self.set_deadline(deadline)
+
+    def set_deadline(self, deadline: Deadline) -> None:
+        """Go on with another time budget (cleaning up has its own)."""
+        self.deadline = deadline
+        self.api.deadline = deadline
+
+    def run(self, argv: Sequence[str], environment: Mapping[str, str] | None = None) -> Completed:
+        """Run a program of the target."""
+        return run(argv, self.deadline.bound(_SECONDS_PER_COMMAND), environment)
+
+    def sql(self, statement: str) -> str:
+        """What a statement prints. Raises BrokenPromiseError."""
+        done = self.run([*self.target.sql_command, statement], self.target.sql_environment)
+        if done.code != 0:
+            expected = f"SQL works: {statement}"
+            raise BrokenPromiseError(expected, _failure(done), role=DATABASE)
+        return done.out.strip()
+
+    def sql_json(self, statement: str) -> Any:
+        """The value of a statement whose one result is JSON. Raises BrokenPromiseError."""
+        out = self.sql(statement)
+        try:
+            return json.loads(out)
+        except ValueError:
+            raise BrokenPromiseError(f"JSON from: {statement}", out[:200], role=DATABASE) from None
+
+    def redis(self, *command: str) -> str:
+        """What a Redis command prints. Raises BrokenPromiseError."""
+        done = self.run([*self.target.redis_command, *command])
+        # redis-cli exits 0 on an error reply such as NOAUTH or MISCONF.
+        if done.code != 0 or _REDIS_ERROR.match(done.out):
+            expected = f"Redis answers {' '.join(command)}"
+            raise BrokenPromiseError(expected, _failure(done), role=CACHE)
+        return done.out.strip()
+
+
+def _failure(done: Completed) -> str:
+    return f"exit code {done.code}: {done.text[-600:] or 'no output'}"

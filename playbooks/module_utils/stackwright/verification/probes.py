@@ -1,0 +1,89 @@
+"""Tasks that a verification creates, recognisable by their title, and gone when it ends."""
+
+from __future__ import annotations
+
+from secrets import token_hex
+from typing import Any
+
+from .api import UnreachableError
+from .context import Context
+from .deadline import OutOfTimeError
+from .promise import BrokenPromiseError, promising
+from .times import moment
+
+TITLE = "stackwright verification probe "
+_FIELDS = ("id", "title", "description", "status", "created_at", "updated_at")
+_FIND = f"SELECT coalesce(json_agg(id ORDER BY id), '[]') FROM tasks WHERE title LIKE '{TITLE}%'"
+_DELETE = f"DELETE FROM tasks WHERE title LIKE '{TITLE}%' AND id = "
+
+
+def create(context: Context) -> dict[str, Any]:
+    """Create a probe and return it as acknowledged. Raises BrokenPromiseError, promise ``create``."""
+    sent = {
+        "title": TITLE + token_hex(8),
+        "description": "Created by a verification, which deletes it again.",
+        "status": "pending",
+    }
+    with promising("create"):
+        answer = context.api.must("POST", "/tasks", 201, sent)
+        return _acknowledged(answer.body, "Task created successfully", sent)
+
+
+def update(context: Context, probe: dict[str, Any]) -> dict[str, Any]:
+    """Change a probe and return it as acknowledged. Raises BrokenPromiseError."""
+    sent = {"description": f"Changed: {token_hex(8)}", "status": "in_progress"}
+    kept = {name: probe[name] for name in ("id", "title", "created_at")}
+    with promising("update"):
+        answer = context.api.must("PUT", f"/tasks/{probe['id']}", 200, sent)
+        changed = _acknowledged(answer.body, "Task updated successfully", sent | kept)
+        if moment(changed["updated_at"]) <= moment(probe["updated_at"]):
+            raise BrokenPromiseError("updated_at moves on a change", f"still {probe['updated_at']}")
+    return changed
+
+
+def delete(context: Context, probe: dict[str, Any]) -> None:
+    """Delete a probe. Raises BrokenPromiseError."""
+    with promising("delete"):
+        answer = context.api.must("DELETE", f"/tasks/{probe['id']}", 200)
+        _acknowledged(answer.body, "Task deleted successfully", {"id": probe["id"]})
+
+
+def make_list_cold(context: Context) -> None:
+    """Have the API drop its cached list, in the one way that changes nothing."""
+    delete(context, create(context))
+
+
+def remove_all(context: Context) -> list[str]:
+    """Delete every probe, also of earlier verifications that were killed.
+
+    Through the API, so that no cache keeps them; where that fails, through SQL. Never raises.
+
+    Returns:
+        what could not be removed, as lines of text.
+    """
+    try:
+        for task_id in context.sql_json(_FIND):
+            try:
+                context.api.ask("DELETE", f"/tasks/{int(task_id)}")
+            except UnreachableError:
+                break
+        for task_id in context.sql_json(_FIND):
+            context.sql(f"{_DELETE}{int(task_id)}")
+        left = context.sql_json(_FIND)
+    except (BrokenPromiseError, OutOfTimeError) as error:
+        reason = str(error) or "out of time"
+        return [f"tasks titled '{TITLE}…' may be left: {reason}"]
+    return [f"task {task_id} is left and could not be deleted" for task_id in left]
+
+
+def _acknowledged(body: dict[str, Any], message: str, sent: dict[str, Any]) -> dict[str, Any]:
+    """The task of a write's answer. Raises BrokenPromiseError if it is not what was asked for."""
+    task = body.get("task")
+    if not isinstance(task, dict) or sorted(task) != sorted(_FIELDS):
+        raise BrokenPromiseError(f"a task with {', '.join(_FIELDS)}", str(body)[:200])
+    if body.get("message") != message:
+        raise BrokenPromiseError(f"message '{message}'", f"'{body.get('message')}'")
+    for name, value in sent.items():
+        if task[name] != value:
+            raise BrokenPromiseError(f"{name} is {value!r}", repr(task[name]))
+    return task

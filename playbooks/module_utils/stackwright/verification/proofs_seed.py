@@ -1,0 +1,98 @@
+"""The proof that the tasks which the schema brings are there, through the API and through SQL.
+
+What its owner did with a task since is no broken promise: such a task only has to look the same from both sides. A row
+that differs from its seed was changed since if ``updated_at`` is later than ``created_at`` (the API moves it on every
+change), or if it is not the version that a migration's transaction wrote (a change with psql; see xmin in the
+PostgreSQL manual, "System Columns"). A row was deleted if its id is missing although the id sequence has passed it;
+otherwise it was never inserted.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import probes
+from .context import Context
+from .promise import DATABASE, BrokenPromiseError, Finding
+from .rows import TEXTS, rows_of, same
+from .target import SeedTask
+from .times import moment
+from .views import tasks_of
+
+_ATTEMPTS = 4
+_LAST_ID = """SELECT json_build_object('last_id',
+  coalesce(pg_sequence_last_value(pg_get_serial_sequence('tasks', 'id')::regclass), 0))"""
+
+
+def seed(context: Context) -> Finding:
+    """The seed rows, exactly, unless their owner changed or deleted them."""
+    seeds = context.target.seed_tasks
+    if not seeds:
+        return Finding("none is expected")
+    for attempt in range(_ATTEMPTS):
+        rows = rows_of(context, [task.id for task in seeds])
+        listed = _from_api(context)
+        differing = [task for task in seeds if _differ(rows.get(task.id), listed.get(task.id))]
+        if not differing:
+            break
+        if attempt == _ATTEMPTS - 1:
+            one = differing[0].id
+            raise BrokenPromiseError(
+                f"GET /tasks and SQL agree about task {one}",
+                f"SQL: {rows.get(one)}; API: {listed.get(one)}",
+            )
+        # Somebody may have written between the two looks, or past the API with psql: then the list is cached for
+        # as long as its TTL, unless a write through the API drops it.
+        probes.make_list_cold(context)
+    last_id = int(context.sql_json(_LAST_ID)["last_id"])
+    kinds = {task.id: _kind(task, rows.get(task.id), last_id) for task in seeds}
+    found = [task_id for task_id, kind in kinds.items() if kind != "deleted"]
+    context.seeded_tasks = len(found)
+    return Finding(
+        _words(kinds), {"tasks": {str(task_id): kind for task_id, kind in kinds.items()}}
+    )
+
+
+def _from_api(context: Context) -> dict[int, dict[str, Any]]:
+    tasks = tasks_of(context.api.must("GET", "/tasks", 200))
+    return {task["id"]: task for task in tasks if isinstance(task.get("id"), int)}
+
+
+def _differ(row: dict[str, Any] | None, task: dict[str, Any] | None) -> bool:
+    if row is None or task is None:
+        return row is not task
+    return not same(row, task)
+
+
+def _kind(task: SeedTask, row: dict[str, Any] | None, last_id: int) -> str:
+    """``as seeded``, ``changed`` or ``deleted``. Raises BrokenPromiseError for anything else."""
+    wanted = {"title": task.title, "description": task.description, "status": task.status}
+    if row is None:
+        if last_id >= task.id:
+            return "deleted"
+        raise BrokenPromiseError(
+            f"seeded task {task.id} '{task.title}'",
+            f"no such row, and the id sequence is at {last_id}: it was never inserted",
+            role=DATABASE,
+            fix="The seed did not run to its end: read the database's log and start again.",
+        )
+    got = {name: row[name] for name in TEXTS}
+    if got == wanted:
+        return "as seeded"
+    if row["rewritten"] or moment(row["updated_at"]) != moment(row["created_at"]):
+        return "changed"
+    raise BrokenPromiseError(
+        f"seeded task {task.id} is {wanted}",
+        f"{got}, and it was not changed since",
+        role=DATABASE,
+        fix="Compare the seed migration under app/database/migrations with what the settings expect.",
+    )
+
+
+def _words(kinds: dict[int, str]) -> str:
+    counts = {
+        kind: list(kinds.values()).count(kind) for kind in ("as seeded", "changed", "deleted")
+    }
+    text = f"{len(kinds) - counts['deleted']} seeded tasks found, through the API and through SQL"
+    since = [f"{counts[kind]} {kind}" for kind in ("changed", "deleted") if counts[kind]]
+    return f"{text} ({', '.join(since)} since)" if since else text

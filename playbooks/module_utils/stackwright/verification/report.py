@@ -1,0 +1,69 @@
+"""What a verification found, and the file it is kept in."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Proof:
+    """One proof's result; ``seconds`` is how long it took."""
+
+    name: str
+    ok: bool
+    text: str
+    seconds: float
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def line(self) -> str:
+        """The proof in one printable line."""
+        return f"{'ok    ' if self.ok else 'BROKEN'} {self.name:<8} {self.text}"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A whole verification. ``message`` explains the broken promise, empty if every one is kept."""
+
+    environment: str
+    runtime: str
+    started: str
+    seconds: float
+    proofs: list[Proof]
+    services: dict[str, str]
+    seeded_tasks: int
+    leftovers: list[str]
+    message: str
+
+    @property
+    def ok(self) -> bool:
+        """Whether every promise is kept."""
+        return not self.message
+
+    def as_json(self) -> dict[str, Any]:
+        """The report: environment, runtime, started (ISO 8601, UTC), seconds, ok, proofs, services."""
+        return {"ok": self.ok, **asdict(self)}
+
+
+def write(path: Path, outcome: Outcome) -> None:
+    """Replace the report in one step: a reader sees the old one or the new one. Raises OSError."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump(outcome.as_json(), file, indent=2, ensure_ascii=False)
+            file.write("\n")
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(name, 0o644)
+        os.replace(name, path)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            os.unlink(name)
+        raise

@@ -1,0 +1,58 @@
+"""What is to be verified: plain data, with no knowledge of any runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+DEFAULT_ROLES = {"api": "api-web", "database": "banco-dados", "cache": "cache-redis"}
+
+
+@dataclass(frozen=True)
+class SeedTask:
+    """A task that the schema brings with it."""
+
+    id: int
+    title: str
+    description: str
+    status: str
+
+
+@dataclass(frozen=True)
+class ClosedPort:
+    """A port that must not lead to ``service``.
+
+    ``owned_by`` are words, one of which is in the command line of whatever would publish this
+    environment's port (its container's address, or ``docker-proxy``). An open port whose owner is
+    known and has none of them belongs to somebody else. Empty: any open port is ours.
+    """
+
+    host: str
+    port: int
+    service: str
+    owned_by: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Target:
+    """A running environment. Command lines are argv lists; times are seconds."""
+
+    environment: str
+    runtime: str
+    base_url: str
+    sql_command: Sequence[str]
+    redis_command: Sequence[str]
+    seed_tasks: Sequence[SeedTask]
+    cache_ttl: int
+    expected_services: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    sql_environment: Mapping[str, str] = field(default_factory=dict)
+    log_commands: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    closed_ports: Sequence[ClosedPort] = ()
+    schema_version: int | None = None
+    roles: Mapping[str, str] = field(default_factory=lambda: dict(DEFAULT_ROLES))
+    deadline: float = 120
+    health_wait: float = 60
+
+    def service(self, role: str) -> str:
+        """The service that plays ``role``; a service's name stands for itself."""
+        return self.roles.get(role, role)
