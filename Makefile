@@ -1,0 +1,90 @@
+# Short names for the commands that do the work; every one can be typed by hand.
+#   make up ENV=prod RUNTIME=compose      ENV: an inventory of inventories/   RUNTIME: auto, embedded or compose
+#   make up ARGS="-e api_port=5001"       ARGS: anything else for ansible-playbook
+ENV ?= dev
+RUNTIME ?=
+ARGS ?=
+PYTHON ?= python3
+
+BIN := .venv/bin
+PLAY = $(BIN)/ansible-playbook -i inventories/$(ENV).yml $(if $(RUNTIME),-e stack_runtime=$(RUNTIME)) $(ARGS)
+
+.DEFAULT_GOAL := help
+.PHONY: help up down validate render build start verify status logs engine base-images check check-python check-types check-ansible check-files check-tests format test bench lock
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+up: .venv/ready ## render, build, start and verify an environment
+	$(PLAY) site.yml
+
+down: .venv/ready ## stop it; data are kept
+	$(PLAY) playbooks/stop.yml
+
+validate: .venv/ready ## check its settings
+	$(PLAY) playbooks/validate.yml
+
+render: .venv/ready ## write its files; ARGS="--check --diff" only shows what would change
+	$(PLAY) playbooks/render.yml
+
+build: .venv/ready ## build its images
+	$(PLAY) playbooks/build.yml
+
+start: .venv/ready ## start what was rendered and built
+	$(PLAY) playbooks/start.yml
+
+verify: .venv/ready ## prove that what runs keeps its promises
+	$(PLAY) playbooks/verify.yml
+
+status: .venv/ready ## show what runs
+	$(PLAY) playbooks/status.yml
+
+logs: .venv/ready ## show the last log lines; ARGS="-e service=api-web"
+	$(PLAY) playbooks/logs.yml
+
+engine: .venv/ready ## install and start Docker Engine and Compose v2 (Debian, Ubuntu; as root)
+	$(PLAY) playbooks/docker_engine.yml
+
+base-images: .venv/ready ## build the stand-in base images
+	$(PLAY) playbooks/base_images.yml
+
+check: .venv/ready-dev ## format, lint, types and fast tests
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target check-python check-types check-ansible check-files check-tests
+
+check-python:
+	$(BIN)/ruff format --check . && $(BIN)/ruff check .
+
+check-types:
+	$(BIN)/mypy
+
+check-ansible:
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/ansible-lint --offline -q site.yml playbooks
+
+check-files:
+	$(BIN)/yamllint --strict . && $(BIN)/hadolint $$(git ls-files '*Dockerfile') && $(BIN)/shellcheck $$(git grep -lE '^#!/bin/(ba)?sh')
+
+check-tests:
+	$(BIN)/pytest -q -m "not slow and not docker" tests/unit
+
+format: .venv/ready-dev ## format the Python sources
+	$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+test: .venv/ready-dev ## the whole test suite; what needs Docker runs where an engine answers
+	$(BIN)/pytest
+
+bench: .venv/ready-dev ## measure cold start, no-op and rendering
+	$(BIN)/python -m tests.bench
+
+lock: .venv/ready-dev ## pin all dependencies anew from requirements*.in
+	$(BIN)/pip-compile -q --strip-extras --no-header --no-emit-options --no-emit-index-url --no-emit-find-links -o requirements.txt requirements.in
+	$(BIN)/pip-compile -q --strip-extras --no-header --no-emit-options --no-emit-index-url --no-emit-find-links -o requirements-dev.txt requirements-dev.in
+
+.venv/ready: requirements.txt app/api/requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Stackwright needs Python 3.11 or newer: make PYTHON=python3.11 …")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+.venv/ready-dev: .venv/ready requirements-dev.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@

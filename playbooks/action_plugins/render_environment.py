@@ -1,0 +1,117 @@
+"""Action plugin ``render_environment``: render all files of the host's environment as one transaction.
+
+Settings are checked first; files are rendered in memory, checked as Compose files, then written to
+``stack_output_dir`` all together or not at all. Files edited by hand since the last rendering are named and refused
+unless ``render_overwrite_edits`` is true. Check mode and ``--diff`` are complete, with secrets masked.
+Takes no arguments. Returns ``changed``, ``diff``, ``msg``, and ``plan``: runtime and base images with the reasons.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
+
+from ansible.plugins.action import ActionBase
+from stackwright import layout
+from stackwright.compose_check import ComposeFileError, check_schema, check_with_compose
+from stackwright.diffing import diff_of
+from stackwright.engine import probe_engine
+from stackwright.prepare import make_choices, prepare
+from stackwright.problems import Problem, RefusedError
+from stackwright.rendering import RenderError
+from stackwright.resolve import resolve_environment
+from stackwright.schema import load_schema
+from stackwright.transaction import NEXT_MANIFEST, Plan, digest, plan_tree, read_manifest
+from stackwright.unprivileged import UnprivilegedError
+from stackwright.writing import apply_plan
+
+
+def _edited_problem(plan: Plan, environment: str) -> RefusedError:
+    folder = plan.root
+    return RefusedError(
+        environment,
+        [
+            Problem(
+                path,
+                "was edited by hand since the last rendering, and rendering would lose that",
+                "move the change into inventories/group_vars/, or add -e render_overwrite_edits=true to drop it",
+                str(folder / path),
+            )
+            for path in plan.edited
+        ],
+    )
+
+
+def _write_problem(error: OSError, root: Path, environment: str) -> RefusedError:
+    """A file that cannot be read or written; a run that was cut while replacing is completed by the next one."""
+    begun = (root / NEXT_MANIFEST).exists()
+    state = "some files were replaced, and the next run completes them" if begun else "nothing was replaced"
+    reason = f"{error.strerror or type(error).__name__}; {state}"
+    fix = "free space or give this user the permission, then run it again; or set another stack_output_dir"
+    return RefusedError(environment, [Problem("stack_output_dir", reason, fix, str(error.filename or root))])
+
+
+def _summary(plan: Plan) -> str:
+    """What was done, or would be in check mode, in one line."""
+    parts = [f"{len(plan.changed)} of {len(plan.files)} files written"] if plan.changed else []
+    parts += [f"{len(plan.pruned)} removed"] if plan.pruned else []
+    parts += [f"{len(plan.remode)} given another mode"] if plan.remode else []
+    if not parts:
+        parts = ["nothing to change" if plan.is_noop else "only the manifest changed"]
+    return f"{', '.join(parts)} in {plan.root}"
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]
+    """See the module's docstring."""
+
+    _requires_connection = False
+    _supports_check_mode = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Validate, render, check, compare, write."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        secrets: list[str] = []
+        try:
+            values = resolve_environment(task_vars or {}, self._templar, self._loader)
+            schema = load_schema(layout.SCHEMA_FILE)
+            secrets = [values[name] for name, setting in schema.items() if setting.secret]
+            return result | self._render(values, secrets)
+        except (RefusedError, RenderError, UnprivilegedError, ComposeFileError) as refused:
+            message = str(refused)
+            for secret in secrets:
+                message = message.replace(secret, "********")
+            return result | {"failed": True, "msg": message}
+
+    def _render(self, values: dict[str, Any], secrets: list[str]) -> dict[str, Any]:
+        root = Path(values["stack_output_dir"])
+        environment = values["stack_environment"]
+        choices = make_choices(values, probe_engine())
+        prepared = prepare(values, choices)
+        files = prepared.files
+        try:
+            plan = plan_tree(root, files, prepared.record)
+        except OSError as error:
+            raise _write_problem(error, root, environment) from None
+        hashes = {path: digest(file.content) for path, file in files.items()}
+        if hashes != read_manifest(root).get("files"):
+            check_schema(files["docker-compose.yml"].content)
+            check_with_compose(files)
+        if plan.edited and not values["render_overwrite_edits"]:
+            raise _edited_problem(plan, environment)
+        outcome: dict[str, Any] = {"changed": not plan.is_noop, "plan": choices}
+        if self._task.diff:
+            outcome["diff"] = diff_of(plan, secrets)
+        if not self._task.check_mode and not plan.is_noop:
+            try:
+                apply_plan(plan)
+            except OSError as error:
+                raise _write_problem(error, root, environment) from None
+        outcome["lines"] = [
+            _summary(plan),
+            f"runtime {choices['runtime']}: {choices['runtime_reason']}",
+            f"base images {choices['base_images']}: {choices['base_images_reason']}",
+        ]
+        return outcome

@@ -1,0 +1,81 @@
+"""Action plugin ``rendered_environment``: tell a play what was rendered for the host, as the fact ``_stack``.
+
+Arguments: ``current`` (default true) refuses an environment whose files are not what its settings render to now, so
+that nothing runs that was not validated. With false only the manifest is read, so that a running environment can be
+looked at and stopped whatever became of its settings.
+The fact has ``environment``, ``project``, ``runtime``, ``base_images`` (registry or distro),
+``images`` and ``stand_ins`` (references by service and by kind), ``services`` in start order, ``output_dir``,
+``project_dir``, ``running`` (the runtimes it runs in now), ``evidence`` and ``logs`` (commands that tell what happened), and when
+current ``settings`` (all but the secret ones) and ``access`` (see stackwright.access).
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
+
+from ansible.plugins.action import ActionBase
+from stackwright import layout
+from stackwright.access import access, evidence_commands
+from stackwright.prepare import prepare
+from stackwright.problems import RefusedError
+from stackwright.rendering import RenderError
+from stackwright.resolve import environment_of, resolve_environment
+from stackwright.running import running_runtimes
+from stackwright.schema import load_schema
+from stackwright.templating import plain
+from stackwright.transaction import plan_tree, read_manifest
+from stackwright.unprivileged import UnprivilegedError
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]
+    """See the module's docstring."""
+
+    _requires_connection = False
+    _supports_check_mode = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Read the manifest, and with ``current`` compare it with the settings."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        variables = task_vars or {}
+        try:
+            environment = environment_of(variables)
+            output = Path(str(self._templar.template(variables["stack_output_dir"])))
+            manifest = read_manifest(output)
+            advice = f"ansible-playbook -i {variables.get('inventory_file')} playbooks/render.yml"
+            if not manifest:
+                return result | {
+                    "failed": True,
+                    "msg": f"{environment}: nothing is rendered in {output} yet. Run: {advice}",
+                }
+            facts = {name: value for name, value in manifest.items() if name != "files"}
+            facts |= {"output_dir": str(output), "project_dir": str(layout.PROJECT), "settings": {}}
+            facts["running"] = running_runtimes(output, manifest["project"])
+            where = (manifest["runtime"], str(output), manifest["services"])
+            facts["evidence"] = evidence_commands(*where)
+            facts["logs"] = {name: facts["evidence"][f"log of {name}"] for name in manifest["services"]}
+            if plain(self._templar.template(self._task.args.get("current", True))):
+                values = resolve_environment(variables, self._templar, self._loader)
+                reason = self._stale(values, manifest)
+                if reason:
+                    return result | {"failed": True, "msg": f"{environment}: {output} {reason}. Run: {advice}"}
+                schema = load_schema(layout.SCHEMA_FILE)
+                facts["settings"] = {name: value for name, value in values.items() if not schema[name].secret}
+                facts["access"] = access(*where, values)
+            return result | {"ansible_facts": {"_stack": facts}}
+        except (RefusedError, RenderError, UnprivilegedError) as refused:
+            return result | {"failed": True, "msg": str(refused)}
+
+    def _stale(self, values: dict[str, Any], manifest: dict[str, Any]) -> str:
+        """Why the rendered files are not what the settings ask for, or nothing."""
+        wanted = values["stack_runtime"]
+        if wanted not in ("auto", manifest["runtime"]):
+            return f"was rendered for the runtime {manifest['runtime']}, not {wanted}"
+        prepared = prepare(values, manifest)
+        plan = plan_tree(prepared.root, prepared.files, prepared.record)
+        if plan.edited:
+            return f"has files edited by hand since it was rendered: {', '.join(plan.edited)}"
+        return "" if plan.is_noop else "is out of date: settings, templates or sources changed since it was rendered"

@@ -1,0 +1,116 @@
+#!/usr/bin/python
+"""Ansible module ``build_images``: get every image that the engine does not have yet.
+
+An image is named by the hash of what goes into it, so one that exists is up to date: an unchanged tree costs one
+question to the engine and asks no builder. Stand-in base images are built by ``app/base/build``, our own by
+``docker compose build``, finished ones are pulled.
+
+Parameters: ``project_dir``; ``stand_ins``, stand-in references by kind (empty with a registry); ``images``, by service,
+each with ``reference`` and ``context`` (empty for images that are not built here); ``output_dir`` with the rendered
+docker-compose.yml; ``ca_bundle``, ``pip_index_url``, ``debian_mirror`` for the stand-ins.
+Returns ``changed``, ``present`` and ``obtained`` (references). Fails with ``msg`` in one sentence and ``stderr``.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+
+from ansible.module_utils.basic import AnsibleModule
+
+ANSWER_SECONDS = 30
+BUILD_SECONDS = 1800
+
+
+class CommandFailedError(Exception):
+    """A command that failed: what it was for, and what it printed."""
+
+    def __init__(self, purpose: str, output: str) -> None:
+        self.output = output
+        super().__init__(f"{purpose} failed")
+
+
+def run(purpose: str, command: list[str], seconds: int, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a command with more environment. Raises CommandFailedError when it cannot be run or takes too long."""
+    try:
+        return subprocess.run(
+            command, capture_output=True, text=True, timeout=seconds, check=False, env={**os.environ, **environment}
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise CommandFailedError(purpose, str(error)) from None
+
+
+def insist(purpose: str, command: list[str], **environment: str) -> None:
+    """Run a command that has to succeed."""
+    done = run(purpose, command, BUILD_SECONDS, **environment)
+    if done.returncode != 0:
+        raise CommandFailedError(purpose, done.stderr or done.stdout)
+
+
+def missing(references: list[str]) -> list[str]:
+    """Those of ``references`` that the engine does not have, with one call whatever their number."""
+    if not references:
+        return []
+    inspect = ["docker", "image", "inspect", "--format", '{{join .RepoTags "\\n"}}', *references]
+    done = run("asking the engine for its images", inspect, ANSWER_SECONDS)
+    if done.returncode != 0 and "no such image" not in done.stderr.lower():
+        raise CommandFailedError("asking the engine for its images", done.stderr)
+    present = set(done.stdout.split())
+    return [reference for reference in references if reference not in present]
+
+
+def obtain(parameters: dict, lacking: list[str]) -> None:
+    """Build or pull what is lacking: base images first, then those of the services."""
+    images = parameters["images"]
+    built = {name for name, image in images.items() if image["context"] and image["reference"] in lacking}
+    bases = {kind: reference for kind, reference in parameters["stand_ins"].items() if reference in lacking}
+    if bases:
+        insist(
+            "building the stand-in base images",
+            ["sh", f"{parameters['project_dir']}/app/base/build"]
+            + [f"{kind}={reference}" for kind, reference in parameters["stand_ins"].items()],
+            CA_BUNDLE=parameters["ca_bundle"],
+            PIP_INDEX_URL=parameters["pip_index_url"],
+            DEBIAN_MIRROR=parameters["debian_mirror"],
+        )
+    for image in images.values():
+        reference = image["reference"]
+        if not image["context"] and reference in lacking and reference not in bases.values():
+            insist(f"pulling {reference}", ["docker", "pull", "--quiet", reference])
+    if built:
+        compose_file = f"{parameters['output_dir']}/docker-compose.yml"
+        command = ["docker", "compose", "--file", compose_file, "--progress", "plain", "build", *sorted(built)]
+        insist(f"building {', '.join(sorted(built))}", command, DOCKER_BUILDKIT="1")
+
+
+def main() -> None:
+    """Ask, then get what is missing."""
+    module = AnsibleModule(
+        argument_spec={
+            "project_dir": {"type": "path", "required": True},
+            "output_dir": {"type": "path", "default": ""},
+            "stand_ins": {"type": "dict", "required": True},
+            "images": {"type": "dict", "default": {}},
+            "ca_bundle": {"type": "str", "default": ""},
+            "pip_index_url": {"type": "str", "default": ""},
+            "debian_mirror": {"type": "str", "required": True},
+        },
+        supports_check_mode=True,
+    )
+    parameters = module.params
+    services = [image["reference"] for image in parameters["images"].values()]
+    try:
+        lacking = missing(list(dict.fromkeys(services)))
+        # Stand-ins only carry builds: with every service image there, nobody needs them.
+        if lacking or not services:
+            lacking += missing([ref for ref in parameters["stand_ins"].values() if ref not in services])
+        if lacking and not module.check_mode:
+            obtain(parameters, lacking)
+    except CommandFailedError as failed:
+        module.fail_json(msg=str(failed), stderr=failed.output, stderr_lines=failed.output.splitlines()[-40:])
+    present = [reference for reference in services if reference not in lacking]
+    module.exit_json(changed=bool(lacking), present=present, obtained=lacking)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+#!/usr/bin/python
+"""Ansible module ``check_host_ports``: find host ports that another program holds, before anything is started.
+
+Parameters: ``address`` to bind; ``services``, the catalogue (``enabled`` and ``host_ports`` count); ``project``, the
+Compose project whose own published ports are no trouble. Changes nothing. Fails naming service, port and owner.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+import subprocess
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.stackwright.diagnosis import port_owner
+
+ANSWER_SECONDS = 10
+
+
+def is_taken(address: str, port: int) -> bool:
+    """Whether binding fails because somebody listens there; other failures show when the service starts."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((address, port))
+        except OSError as error:
+            return error.errno == errno.EADDRINUSE
+    return False
+
+
+def published_by(project: str) -> str:
+    """What ``docker ps`` says of the project's published ports, such as ``0.0.0.0:5000->5000/tcp``."""
+    label = f"label=com.docker.compose.project={project}"
+    done = subprocess.run(
+        ["docker", "ps", "--filter", label, "--format", "{{.Ports}}"],
+        capture_output=True, text=True, timeout=ANSWER_SECONDS, check=False,
+    )  # fmt: skip
+    return done.stdout
+
+
+def main() -> None:
+    """Try every port once."""
+    module = AnsibleModule(
+        argument_spec={
+            "address": {"type": "str", "required": True},
+            "services": {"type": "dict", "required": True},
+            "project": {"type": "str", "required": True},
+        },
+        supports_check_mode=True,
+    )
+    address = module.params["address"]
+    services = module.params["services"].items()
+    wanted = [(name, port) for name, entry in services if entry["enabled"] for port in entry["host_ports"]]
+    taken = [(name, port) for name, port in wanted if is_taken(address, port)]
+    ours = published_by(module.params["project"]) if taken else ""
+    problems = [
+        f"{name}: host port {port} is taken by {port_owner(port) or 'another program'}. Free it, or give the "
+        "environment another port (for the API: api_port in inventories/group_vars/<environment>/ or -e api_port=…)"
+        for name, port in taken
+        if f":{port}->" not in ours
+    ]
+    if problems:
+        module.fail_json(msg="\n".join(problems))
+    module.exit_json(changed=False, ports=[port for _, port in wanted])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Stackwright: rendering, planning, verifying and operating environments."""

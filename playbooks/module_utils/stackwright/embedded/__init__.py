@@ -1,0 +1,1 @@
+"""The runtime without Docker: PostgreSQL, Redis and the API as local processes under supervisord (Linux only)."""

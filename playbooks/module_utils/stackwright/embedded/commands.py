@@ -1,0 +1,76 @@
+"""How an embedded environment is asked: argument lists for verification, logs, states and explanations.
+
+The same functions as for Compose, see ``compose_commands``. No password is in an argument or an environment.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from .binaries import SYSTEM_PATH, postgres_tools
+from .database import connection
+from .folder import Folder
+from .probes import HOST
+from .program import load_program
+
+LOG_LINES = "50"
+
+
+def folder_of(output_dir: str) -> Folder:
+    """The embedded runtime's folder of an environment."""
+    return Folder(Path(output_dir) / "embedded")
+
+
+def evidence_commands(output_dir: str, services: Sequence[str]) -> dict[str, list[str]]:
+    """What tells why something failed: states, then the last log lines of each program."""
+    folder = folder_of(output_dir)
+    control = [sys.executable, "-I", "-m", "supervisor.supervisorctl", "-c", str(folder.config)]
+    tails = {
+        f"log of {name}": ["tail", "-n", LOG_LINES, str(folder.log(name))] for name in services
+    }
+    return {"states": [*control, "status"]} | tails
+
+
+def sql(output_dir: str) -> tuple[list[str], dict[str, str]]:
+    """Argument list of psql, to which a statement is appended, and its environment. Raises EmbeddedError."""
+    folder = folder_of(output_dir)
+    program = load_program(folder, "banco-dados")
+    return [str(postgres_tools() / "psql"), "-w", "-X", "-A", "-t", "-q", "-c"], connection(
+        folder, program
+    )
+
+
+def redis(output_dir: str) -> list[str]:
+    """Argument list of redis-cli, to which a command is appended. Raises EmbeddedError."""
+    program = load_program(folder_of(output_dir), "cache-redis")
+    found = shutil.which("redis-cli", path=SYSTEM_PATH)
+    if found:
+        return [found, "-h", HOST, "-p", str(program.port)]
+    script = Path(program.project, "playbooks/module_utils/stackwright/embedded/redis_cli.py")
+    return [sys.executable, "-I", str(script), str(program.port)]
+
+
+def access(output_dir: str, services: Sequence[str], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """How the environment is reached, in the terms of the module verify_environment. Raises EmbeddedError.
+
+    PostgreSQL and Redis listen on 127.0.0.1 by design, so no port of this host has to be closed.
+    """
+    psql, environment = sql(output_dir)
+    redis_cli = redis(output_dir)
+    versions = {
+        "api-web": [],
+        "banco-dados": [*psql, "show server_version"],
+        "cache-redis": [*redis_cli, "INFO", "server"],
+    }
+    return {
+        "url": f"http://localhost:{settings['api_port']}",
+        "sql": psql,
+        "sql_environment": environment,
+        "redis": redis_cli,
+        "versions": {name: command for name, command in versions.items() if name in services},
+        "closed_ports": [],
+    }

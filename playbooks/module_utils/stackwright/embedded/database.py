@@ -1,0 +1,86 @@
+"""Reach the embedded PostgreSQL without a password in an argument or an environment, and keep its schema current."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+from .binaries import SYSTEM_PATH, postgres_tools
+from .errors import EmbeddedError
+from .folder import Folder
+from .probes import HOST
+from .program import Program
+
+APPLIED = "migrate: applied "
+_WAIT_SECONDS = 10
+
+
+def password_line(program: Program) -> str:
+    """The line of libpq's password file ("The Password File" in its manual: colons and backslashes are escaped)."""
+    fields = [
+        HOST,
+        str(program.port),
+        "*",
+        program.database["POSTGRES_USER"],
+        program.database_password,
+    ]
+    return ":".join(field.replace("\\", "\\\\").replace(":", "\\:") for field in fields) + "\n"
+
+
+def write_password_file(folder: Folder, program: Program) -> None:
+    """Put the password where ``PGPASSFILE`` finds it, for our own user only."""
+    line = password_line(program).encode()
+    path = folder.password_file
+    if path.exists() and path.read_bytes() == line:
+        return
+    temporary = path.with_suffix(".next")
+    temporary.unlink(missing_ok=True)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as stream:
+        stream.write(line)
+    temporary.replace(path)
+
+
+def connection(folder: Folder, program: Program) -> dict[str, str]:
+    """Environment variables with which libpq's programs reach the database."""
+    return {
+        "PGHOST": HOST,
+        "PGPORT": str(program.port),
+        "PGUSER": program.database["POSTGRES_USER"],
+        "PGDATABASE": program.database["POSTGRES_DB"],
+        "PGPASSFILE": str(folder.password_file),
+        "PGCONNECT_TIMEOUT": "5",
+    }
+
+
+def migrate(folder: Folder, program: Program) -> list[str]:
+    """Bring the schema up to date. Returns the migrations applied now. Raises EmbeddedError with the cause."""
+    environment = {
+        "PATH": f"{postgres_tools()}:{SYSTEM_PATH}",
+        "LANG": "C.UTF-8",
+        "MIGRATE_WAIT_SECONDS": str(_WAIT_SECONDS),
+        **connection(folder, program),
+    }
+    script = Path(program.project, "app", "database", "migrate")
+    done = subprocess.run(
+        ["/bin/sh", script],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode == 0:
+        return [
+            line.removeprefix(APPLIED)
+            for line in done.stdout.splitlines()
+            if line.startswith(APPLIED)
+        ]
+    said = (done.stderr or done.stdout).strip()
+    if "authentication failed" in said:
+        said += (
+            f"\n{program.database['PGDATA']} keeps the user and password it was first started with. Set db_user and "
+            "db_password back to those, or change the password in the database first (ALTER ROLE … PASSWORD …)"
+        )
+    raise EmbeddedError(f"{program.name}: the schema is not current: {said}")

@@ -1,0 +1,75 @@
+"""One local process as it was rendered: ``<program>.json`` beside supervisord.conf, exact data of any Unicode."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .errors import EmbeddedError
+from .folder import NOT_RENDERED, Folder
+
+PROBES = ("postgres", "redis", "http")
+
+
+@dataclass(frozen=True)
+class Program:
+    """A program to run.
+
+    ``argv`` begins with ``postgres``, ``redis-server`` or an absolute path; ``env`` is the whole environment but for
+    PATH, HOME and LANG; ``user`` runs it when we are root; ``reads`` and ``code`` are paths it reads, and a change
+    below ``code`` asks for a restart; ``database`` has PGDATA, POSTGRES_DB, POSTGRES_USER, and POSTGRES_PASSWORD or
+    POSTGRES_PASSWORD_FILE.
+    """
+
+    name: str
+    argv: list[str]
+    env: dict[str, str] = field(repr=False)
+    user: str
+    port: int
+    probe: str
+    project: str
+    reads: list[str]
+    code: list[str]
+    database: dict[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def database_password(self) -> str:
+        """The database's password. Raises EmbeddedError when its file cannot be read."""
+        return given(self.database, "POSTGRES_PASSWORD")
+
+    def secrets(self) -> list[str]:
+        """Texts that must not be shown."""
+        return [self.database_password] if self.database else []
+
+
+def given(variables: Mapping[str, str], name: str) -> str:
+    """The value of a variable, or what the file in ``<name>_FILE`` holds."""
+    if name in variables:
+        return variables[name]
+    path = Path(variables[f"{name}_FILE"])
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise EmbeddedError(f"{path}: {error.strerror}; {NOT_RENDERED}") from None
+
+
+def load_program(folder: Folder, name: str) -> Program:
+    """Read one program. Raises EmbeddedError for a file that is missing, of another user, or not of this version."""
+    path = folder.root / f"{name}.json"
+    try:
+        return Program(name=name, **json.loads(path.read_bytes()))
+    except FileNotFoundError:
+        raise EmbeddedError(f"{path} is missing; {NOT_RENDERED}") from None
+    except PermissionError:
+        raise EmbeddedError(f"{path} belongs to another user; work as that user") from None
+    except (TypeError, ValueError):
+        raise EmbeddedError(
+            f"{path} is not of this version of Stackwright; {NOT_RENDERED}"
+        ) from None
+
+
+def load_programs(folder: Folder) -> list[Program]:
+    """All programs in start order. Raises EmbeddedError."""
+    return [load_program(folder, name) for name in folder.programs]

@@ -1,0 +1,61 @@
+"""From validated settings and the choices made for them to the complete set of files and their record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .base_images import choose_base_images, stand_ins
+from .catalogue import start_order
+from .engine import Engine, images_present
+from .images import service_images
+from .problems import Problem, RefusedError
+from .rendering import RenderedFile, render_tree, template_context
+from .runtimes import choose_runtime
+
+# The reasons are told but not recorded: they change from run to run (an image is pulled, then present).
+CHOICES = ("runtime", "base_images")
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Everything that rendering writes: ``files`` below ``root``, and the ``record`` kept in the manifest."""
+
+    root: Path
+    files: dict[str, RenderedFile]
+    record: dict[str, Any]
+
+
+def make_choices(values: Mapping[str, Any], engine: Engine) -> dict[str, str]:
+    """Runtime and base images, each with its reason. Raises RefusedError when compose is asked for and cannot work."""
+    environment = values["stack_environment"]
+    runtime = choose_runtime(values["stack_runtime"], engine, f"inventories/group_vars/{environment}/ or -e")
+    if isinstance(runtime, Problem):
+        raise RefusedError(environment, [runtime])
+    if engine.usable or values["base_images"] != "auto":
+        base_images, base_reason = choose_base_images(values, images_present)
+    else:
+        base_images, base_reason = "registry", "no engine to ask"
+    return {
+        "runtime": runtime.name,
+        "runtime_reason": runtime.reason,
+        "base_images": base_images,
+        "base_images_reason": base_reason,
+    }
+
+
+def prepare(values: Mapping[str, Any], choices: Mapping[str, str]) -> Prepared:
+    """Render all files in memory for validated ``values``. Raises RenderError or UnprivilegedError."""
+    images = service_images(values, choices["base_images"])
+    record = {
+        "environment": values["stack_environment"],
+        "project": values["stack_project"],
+        "services": start_order(values["stack_services"]),
+        "images": {name: image.as_dict() for name, image in images.items()},
+        "stand_ins": stand_ins(values["debian_mirror"]) if choices["base_images"] == "distro" else {},
+        **{name: choices[name] for name in CHOICES},
+    }
+    files = render_tree(template_context(values, images))
+    return Prepared(Path(values["stack_output_dir"]), files, record)

@@ -1,0 +1,33 @@
+"""What is wrong with a setting, said so that the reader knows where to go and what to write."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One refused setting. ``where`` is a file (with line) or the command line; values are never part of it."""
+
+    setting: str
+    reason: str
+    fix: str
+    where: str
+
+    def __str__(self) -> str:
+        return f"{self.setting}: {self.reason}\n      in   {self.where}\n      fix  {self.fix}"
+
+
+class RefusedError(Exception):
+    """An environment that must not be rendered, with all its problems at once."""
+
+    def __init__(self, environment: str, problems: Iterable[Problem]) -> None:
+        self.environment = environment
+        self.problems = list(problems)
+        super().__init__(str(self))
+
+    def __str__(self) -> str:
+        count = len(self.problems)
+        head = f"environment {self.environment}: {count} problem{'s' if count != 1 else ''}, nothing was written"
+        return "\n".join([head, *(f"  - {problem}" for problem in self.problems)])

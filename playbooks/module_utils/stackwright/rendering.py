@@ -1,0 +1,110 @@
+"""Render every file of an environment in memory, from plain settings: no Ansible, no Docker, nothing written.
+
+``templates/`` is laid out as the output is, except that partials (``services/``, ``macros.yml.j2``) are only included.
+Undefined names are errors.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from . import layout
+from .catalogue import start_order
+from .images import Image
+from .quoting import FILTERS
+from .unprivileged import process_user
+
+PUBLIC, PRIVATE, SECRET = 0o644, 0o600, 0o400
+
+
+@dataclass(frozen=True)
+class RenderedFile:
+    """One output file. ``owner`` is the user id that alone may read it, None for the user who renders."""
+
+    content: bytes
+    mode: int = PUBLIC
+    owner: int | None = None
+
+
+class RenderError(Exception):
+    """A template that cannot be rendered; the message names template, line and what is missing."""
+
+
+@lru_cache(maxsize=4)
+def _jinja(templates: Path) -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(templates),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701 - YAML and env files, quoted by the filters
+    )
+    environment.filters |= FILTERS
+    return environment
+
+
+def _render(environment: jinja2.Environment, template: str, context: Mapping[str, Any]) -> bytes:
+    try:
+        return environment.get_template(template).render(context).encode()
+    except jinja2.TemplateNotFound as error:
+        raise RenderError(f"templates/{error.name} is missing (needed by templates/{template})") from None
+    except jinja2.TemplateSyntaxError as error:
+        raise RenderError(f"templates/{error.name}:{error.lineno}: {error.message}") from None
+    except jinja2.UndefinedError as error:
+        raise RenderError(f"templates/{template}: {error.message}") from None
+
+
+def template_context(values: Mapping[str, Any], images: Mapping[str, Image]) -> dict[str, Any]:
+    """What templates see: every setting by its name, ``services``, and the folders of the project.
+
+    ``services`` are the enabled catalogue entries in start order, each with its ``name`` and its ``image`` (a dict of
+    ``images.Image``). ``project_from_output`` is the project's folder seen from the output folder.
+    """
+    services = [
+        {**values["stack_services"][name], "name": name, "image": images[name].as_dict()}
+        for name in start_order(values["stack_services"])
+    ]
+    return {
+        **values,
+        "services": services,
+        "project": str(layout.PROJECT),
+        "project_from_output": os.path.relpath(layout.PROJECT, values["stack_output_dir"]),
+        "python": sys.executable,
+    }
+
+
+def _secret_files(context: Mapping[str, Any]) -> dict[str, RenderedFile]:
+    """One file per service and secret, for that service's user only; embedded processes share one user."""
+    files = {}
+    for service in context["services"] if context["secrets_delivery"] == "file" else []:
+        for setting in service["secrets"]:
+            content = str(context[setting]).encode()
+            uid = int(service["user"].partition(":")[0])
+            files[f"secrets/{service['name']}/{setting}"] = RenderedFile(content, SECRET, uid)
+            embedded = RenderedFile(content, SECRET, process_user(context["embedded_user"]))
+            files[f"secrets/embedded/{setting}"] = embedded
+    return files
+
+
+def render_tree(context: Mapping[str, Any], templates: Path = layout.TEMPLATES) -> dict[str, RenderedFile]:
+    """All files of an environment by path below its output folder. Raises RenderError."""
+    environment = _jinja(templates)
+    files = {"docker-compose.yml": RenderedFile(_render(environment, "docker-compose.yml.j2", context))}
+    names = {service["name"] for service in context["services"]}
+    for template in environment.list_templates():
+        folder, _, file_name = template.partition("/")
+        output = template.removesuffix(".j2")
+        if folder == "env" and file_name.removesuffix(".env.j2") in names:
+            files[output] = RenderedFile(_render(environment, template, context), PRIVATE)
+        elif folder == "embedded" or folder == "config":
+            files[output] = RenderedFile(_render(environment, template, context), PRIVATE)
+    return files | _secret_files(context)

@@ -1,0 +1,126 @@
+"""Turn Ansible's variables of one host into the plain settings of one environment, or refuse it.
+
+This module and ``templating`` know Ansible's Python API; everything after them works on plain data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ansible import context
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar
+from ansible.utils.vars import load_extra_vars
+
+from . import layout
+from .problems import Problem, RefusedError
+from .rules import cross_field_problems
+from .schema import Setting, load_schema
+from .secret_rules import catalogue_secret_problems, secret_problems
+from .setting_sources import Sources
+from .templating import resolve_values
+from .validation import (
+    SettingValidator,
+    check_values,
+    hidden_settings,
+    unknown_settings,
+)
+
+# Variables that Ansible itself gives every host, besides those that start with ansible_.
+# Source: docs.ansible.com, "Special variables".
+MAGIC = {
+    "group_names", "groups", "hostvars", "inventory_dir", "inventory_file", "inventory_hostname",
+    "inventory_hostname_short", "omit", "play_hosts", "playbook_dir", "role_names", "role_name", "role_path",
+    "vars", "environment",
+}  # fmt: skip
+# ansible_*: Ansible's; vault_*: secrets that settings refer to; _*: what playbooks register.
+FREE_PREFIXES = ("ansible_", "vault_", "_")
+
+
+def environment_of(task_vars: Mapping[str, Any]) -> str:
+    """The name of the host's environment: its one group. Raises RefusedError where that is not clear."""
+    host = str(task_vars["inventory_hostname"])
+    groups = [str(group) for group in task_vars.get("group_names", []) if group != "ungrouped"]
+    if len(groups) == 1 and groups[0] != host:
+        return groups[0]
+    reason = (
+        f"host {host} is in {len(groups)} groups, and its group names the environment"
+        if len(groups) != 1
+        else f"host {host} carries its group's name, which hides the group's variables"
+    )
+    fix = "put the host into exactly one group named after the environment; see inventories/dev.yml"
+    where = str(task_vars.get("inventory_file") or "the inventory")
+    raise RefusedError(host, [Problem("stack_environment", reason, fix, where)])
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """What is known of an environment: ``values`` are the settings that resolved (all, without ``problems``)."""
+
+    environment: str
+    values: dict[str, Any]
+    problems: list[Problem]
+
+    def good_values(self) -> dict[str, Any]:
+        """The settings that no problem names, for those who can do with a part."""
+        bad = {problem.setting.partition(".")[0].partition("[")[0] for problem in self.problems}
+        return {name: value for name, value in self.values.items() if name not in bad}
+
+
+def _check_name(environment: str, setting: Setting, inventory: Path) -> None:
+    """Refuse a group whose name is no environment's name, before everything derived from it is refused too."""
+    if next(SettingValidator(setting.rule).iter_errors(environment), None):
+        fix = f"rename the group; allowed is {setting.allowed}"
+        problem = Problem(setting.name, "has a form that is not allowed", fix, str(inventory))
+        raise RefusedError(environment, [problem])
+
+
+def _own_mistakes(
+    unresolved: list[Problem], task_vars: Mapping[str, Any], refused: list[Problem]
+) -> list[Problem]:
+    """Leave out templates that fail only because a setting they use is refused itself."""
+    bad = {problem.setting for problem in refused}
+    return [
+        problem for problem in unresolved if not any(name in str(task_vars.get(problem.setting)) for name in bad)
+    ]
+
+
+def look_at_environment(task_vars: Mapping[str, Any], templar: Templar, extra: set[str]) -> Resolution:
+    """Resolve and check all settings of the host's environment; ``extra`` are the names given with -e.
+
+    Raises RefusedError only where it is not clear which environment that is.
+    """
+    environment = environment_of(task_vars)
+    schema = load_schema(layout.SCHEMA_FILE)
+    inventory = Path(str(task_vars.get("inventory_file") or layout.INVENTORIES))
+    _check_name(environment, schema["stack_environment"], inventory)
+    sources = Sources(inventory, environment, str(task_vars["inventory_hostname"]), extra, layout.PROJECT)
+
+    names = {str(name) for name in task_vars if not str(name).startswith(FREE_PREFIXES)} - MAGIC
+    problems = unknown_settings(schema, names - set(schema), sources)
+    problems += hidden_settings(schema, environment, sources)
+    values, unresolved = resolve_values(schema, task_vars, templar, environment, sources)
+    refused = check_values(schema, values, sources)
+    problems += refused + _own_mistakes(unresolved, task_vars, refused)
+    if values.get("stack_environment", environment) != environment:
+        fix = "remove it: it is derived from the inventory group"
+        where = sources.where("stack_environment", "the inventory")
+        problems.append(Problem("stack_environment", f"is not the group's name, {environment}", fix, where))
+    if not problems:
+        problems = cross_field_problems(values, sources) + secret_problems(schema, values, sources)
+        problems += catalogue_secret_problems(schema, values, sources)
+    return Resolution(environment, values, problems)
+
+
+def resolve_environment(
+    task_vars: Mapping[str, Any], templar: Templar, loader: DataLoader
+) -> dict[str, Any]:
+    """All settings of the host's environment as plain data, validated. Raises RefusedError with every problem found."""
+    extra = set(load_extra_vars(loader)) if context.CLIARGS.get("extra_vars") else set()
+    found = look_at_environment(task_vars, templar, extra)
+    if found.problems:
+        raise RefusedError(found.environment, found.problems)
+    return found.values

@@ -1,0 +1,145 @@
+"""Rules that concern several settings of one environment at once."""
+
+from __future__ import annotations
+
+import ipaddress
+import os.path
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from . import layout
+from .catalogue import start_order
+from .problems import Problem
+from .setting_sources import Sources
+
+Values = Mapping[str, Any]
+CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+UNITS = {"k": 1024, "m": 1024**2, "g": 1024**3}
+# Connections kept free for the health check, migrations, backups and people.
+RESERVED_CONNECTIONS = 10
+# PostgreSQL does not start its background processes in less, nor Redis, nor a Python server.
+LEAST_MEMORY = {"db_memory": 64, "cache_memory": 16, "api_memory": 64}
+
+
+def size_in_bytes(text: str) -> int:
+    """``512m`` → 536870912. The form is the schema's: digits and one of k, m, g (powers of 1024)."""
+    return int(text[:-1]) * UNITS[text[-1]]
+
+
+def _connections(values: Values) -> list[tuple[str, str, str]]:
+    pools = values["api_replicas"] * values["api_workers"] * values["api_threads"]
+    room = values["db_max_connections"] - RESERVED_CONNECTIONS
+    if pools <= room:
+        return []
+    reason = (
+        f"leaves room for {room} API connections, and api_replicas x api_workers x api_threads needs {pools}"
+    )
+    return [("db_max_connections", reason, f"raise it to {pools + RESERVED_CONNECTIONS} or lower the others")]
+
+
+def _memory(values: Values) -> list[tuple[str, str, str]]:
+    found = [
+        (name, f"is below {least}m, with which the service cannot start", f"set at least {least}m")
+        for name, least in LEAST_MEMORY.items()
+        if size_in_bytes(values[name]) < least * UNITS["m"]
+    ]
+    if size_in_bytes(values["cache_max_data"]) >= size_in_bytes(values["cache_memory"]):
+        reason = "is not below cache_memory, so the kernel would kill Redis before it evicts"
+        found.append(("cache_max_data", reason, "set it to about half of cache_memory"))
+    return found
+
+
+def _ports(values: Values) -> list[tuple[str, str, str]]:
+    claims = [
+        (name, port)
+        for name, service in values["stack_services"].items()
+        if service["enabled"]
+        for port in service["host_ports"]
+    ]
+    twice = [port for port, count in Counter(port for _, port in claims).items() if count > 1]
+    found = [
+        ("stack_services", f"host port {port} is taken by {' and '.join(n for n, p in claims if p == port)}",
+         "give each its own port")
+        for port in twice
+    ]  # fmt: skip
+    local = Counter([values["api_port"], values["embedded_db_port"], values["embedded_cache_port"]])
+    if max(local.values()) > 1:
+        reason = "api_port, embedded_db_port and embedded_cache_port are not all different"
+        found.append(("embedded_db_port", reason, "give each its own port"))
+    return found
+
+
+def _catalogue(values: Values) -> list[tuple[str, str, str]]:
+    services = values["stack_services"]
+    enabled = {name for name, service in services.items() if service["enabled"]}
+    found = []
+    for name in sorted(enabled):
+        for needed in services[name]["needs"]:
+            if needed not in enabled:
+                state = "disabled" if needed in services else "unknown"
+                reason = f"{name} needs {needed}, which is {state}"
+                found.append(("stack_services", reason, f"enable {needed} or drop it from needs"))
+        context = services[name].get("build", {}).get("context")
+        if context and not (layout.PROJECT / context / "Dockerfile").is_file():
+            reason = f"{name} is built from {context}, which has no Dockerfile"
+            found.append(("stack_services", reason, f"write {context}/Dockerfile or correct build.context"))
+    if not found:
+        try:
+            start_order(services)
+        except ValueError as circle:
+            found.append(("stack_services", f"has services that need each other: {circle}", "break the circle"))
+    return found
+
+
+def _addresses(values: Values) -> list[tuple[str, str, str]]:
+    found = []
+    for name, parse in (
+        ("stack_network_subnet", ipaddress.IPv4Network),
+        ("api_bind_address", ipaddress.IPv4Address),
+    ):
+        try:
+            if values[name]:
+                parse(values[name])
+        except ValueError:
+            found.append((name, "is no valid IPv4 form", "correct it, for example 172.30.0.0/24 or 127.0.0.1"))
+    return found
+
+
+def _output_folder(values: Values) -> list[tuple[str, str, str]]:
+    folder = values["stack_output_dir"]
+    if os.path.normpath(folder) != folder or CONTROL.search(folder):
+        reason = "is not a plain path: it has .., doubled slashes or control characters"
+    elif layout.PROJECT.is_relative_to(folder):
+        reason = "is the project's own folder or one around it"
+    else:
+        return []
+    return [("stack_output_dir", reason, "name a folder of its own, such as the default generated/<environment>")]
+
+
+def _delivery(values: Values) -> list[tuple[str, str, str]]:
+    if values["secrets_strict"] and values["secrets_delivery"] == "environment":
+        reason = "puts secrets into environment variables, which `docker inspect` shows"
+        return [("secrets_delivery", reason, "set it to file")]
+    return []
+
+
+RULES: list[Callable[[Values], list[tuple[str, str, str]]]] = [
+    _connections,
+    _memory,
+    _ports,
+    _catalogue,
+    _addresses,
+    _output_folder,
+    _delivery,
+]
+
+
+def cross_field_problems(values: Values, sources: Sources) -> list[Problem]:
+    """Problems of settings that are each allowed but do not go together. ``values`` passed the schema."""
+    return [
+        Problem(setting, reason, fix, sources.where(setting, "inventories/group_vars"))
+        for rule in RULES
+        for setting, reason, fix in rule(values)
+    ]

@@ -1,0 +1,93 @@
+"""Write a tree of files as one transaction: all of it, or nothing."""
+
+from __future__ import annotations
+
+import glob
+import json
+import os
+import secrets
+from pathlib import Path
+
+from .rendering import RenderedFile
+from .transaction import MANIFEST, NEXT_MANIFEST, Plan, mode_and_owner
+
+
+def _write_beside(path: Path, file: RenderedFile) -> Path:
+    """Write to a new file in the same folder, on disk for good, and return its path."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    mode, owner = mode_and_owner(file)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(file.content)
+            stream.flush()
+            os.fchmod(descriptor, mode)
+            if owner != os.geteuid():
+                os.fchown(descriptor, owner, -1)
+            os.fsync(descriptor)
+    except BaseException:
+        temporary.unlink()
+        raise
+    return temporary
+
+
+def _make_folders(plan: Plan) -> None:
+    plan.root.mkdir(parents=True, exist_ok=True)
+    if any(path.startswith("secrets/") for path in plan.files):
+        (plan.root / "secrets").mkdir(mode=0o711, exist_ok=True)
+        (plan.root / "secrets").chmod(0o711 if os.geteuid() == 0 else 0o700)
+
+
+def _replace_all(plan: Plan) -> None:
+    """Write all files beside their targets, then put each in place, the manifest last."""
+    hashes = {path: sorted(hexdigests) for path, hexdigests in plan.known.items()}
+    announcement = RenderedFile(json.dumps({"files": hashes}, indent=2, sort_keys=True).encode(), 0o600)
+    files = {plan.root / path: plan.files[path] for path in plan.changed}
+    files[plan.root / MANIFEST] = RenderedFile(plan.manifest, 0o600)
+    staged: dict[Path, Path] = {}
+    try:
+        for target, file in files.items():
+            staged[target] = _write_beside(target, file)
+        os.replace(_write_beside(plan.root / NEXT_MANIFEST, announcement), plan.root / NEXT_MANIFEST)
+        for target in files:
+            os.replace(staged[target], target)
+            del staged[target]
+    finally:
+        for temporary in staged.values():
+            temporary.unlink(missing_ok=True)
+
+
+def _prune(plan: Plan) -> None:
+    """Remove files that are no longer rendered, with the folders that this leaves empty."""
+    for path in plan.pruned:
+        target = plan.root / path
+        target.unlink(missing_ok=True)
+        for folder in target.parents:
+            if folder == plan.root or any(folder.iterdir()):
+                break
+            folder.rmdir()
+
+
+def _remove_leftovers(plan: Plan) -> None:
+    """Remove what a killed run wrote beside its targets."""
+    for path in [*plan.known, MANIFEST, NEXT_MANIFEST]:
+        target = plan.root / path
+        for leftover in target.parent.glob(f".{glob.escape(target.name)}.{'[0-9a-f]' * 8}"):
+            leftover.unlink()
+
+
+def apply_plan(plan: Plan) -> None:
+    """Write what the plan says: all of it, or nothing.
+
+    Raises OSError with nothing replaced when a file cannot be written (disk full, no permission).
+    """
+    _make_folders(plan)
+    _replace_all(plan)
+    for path in plan.remode:
+        mode, owner = mode_and_owner(plan.files[path])
+        os.chown(plan.root / path, owner, -1)
+        (plan.root / path).chmod(mode)
+    _prune(plan)
+    _remove_leftovers(plan)
+    (plan.root / NEXT_MANIFEST).unlink(missing_ok=True)

@@ -1,0 +1,50 @@
+"""One environment for the whole session, with values and a folder that break whatever is not exact."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.embedded.stacks import Stack
+
+PASSWORD = " p\"a's%s %(here)s $HOME ${x} \\ é🎉:#;`id` "
+GREETING = "olá 100% \"x\" 'y' $z 🎉\n2nd line"
+FOLDER = "o \"u't %s %(here)s ;x #é \\ d"
+
+
+@pytest.fixture(scope="session")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    stack = Stack(
+        tmp_path_factory.mktemp("s") / FOLDER,
+        api_port=21410,
+        secrets_delivery="file",
+        db_password=PASSWORD,
+        api_environment={"GREETING": GREETING},
+    )
+    stack.render()
+    try:
+        outcome = stack.start()
+        assert outcome.started == ["banco-dados", "cache-redis", "api-web"]
+        yield stack
+    finally:
+        stack.stop()
+
+
+@pytest.fixture
+def stack(running: Stack) -> Stack:
+    """The session's environment, started and healthy whatever the test before did to it."""
+    running.start()
+    return running
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> Iterator[Stack]:
+    """Another environment, rendered and not started; dev's own way to deliver secrets."""
+    stack = Stack(tmp_path / "out", api_port=21420)
+    stack.render()
+    try:
+        yield stack
+    finally:
+        stack.stop()

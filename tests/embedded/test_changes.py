@@ -1,0 +1,180 @@
+"""What changes is restarted, alone; what dies is restarted; what is stopped is gone and its data are not."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from pathlib import Path
+
+import pytest
+from stackwright.embedded.daemon import find_daemon
+from stackwright.embedded.errors import EmbeddedError
+
+from tests.embedded.stacks import SECONDS, Stack, kill, lives
+
+SERVICES = ["banco-dados", "cache-redis", "api-web"]
+
+
+def test_changed_setting_restarts_only_its_service(stack: Stack, tmp_path: Path) -> None:
+    before = stack.pids()
+    stack.render(api_log_level="WARNING")
+    foreseen = stack.module("started", tmp_path, "--check")
+    assert (foreseen["changed"], foreseen["restarted"]) == (True, ["api-web"])
+    assert stack.pids() == before
+    outcome = stack.start()
+    assert (outcome.changed, outcome.started, outcome.restarted) == (True, [], ["api-web"])
+    after = stack.pids()
+    assert after["api-web"] != before["api-web"]
+    assert {**after, "api-web": 0} == {**before, "api-web": 0}
+    environment = Path(f"/proc/{after['api-web']}/environ").read_bytes().split(b"\0")
+    assert b"LOG_LEVEL=WARNING" in environment
+    assert not stack.start().changed
+
+
+def test_changed_supervision_restarts_what_it_concerns(stack: Stack) -> None:
+    before = stack.pids()
+    config = stack.folder.config.read_text()
+    head, redis = config.split("[program:cache-redis]")
+    stack.folder.config.write_text(head + "[program:cache-redis]" + redis.replace("startsecs=1", "startsecs=2", 1))
+    try:
+        assert stack.start().restarted == ["cache-redis"]
+        after = stack.pids()
+        assert {name for name in SERVICES if after[name] != before[name]} == {"cache-redis"}
+    finally:
+        stack.folder.config.write_text(config)
+    assert stack.start().restarted == ["cache-redis"]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_killed_process_comes_back(stack: Stack, service: str) -> None:
+    before = stack.pids()
+    kill(before[service])
+    rows = stack.wait_healthy({service: before[service]})
+    assert {name: row.pid for name, row in rows.items() if name != service} == {
+        name: pid for name, pid in before.items() if name != service
+    }
+    end = time.monotonic() + SECONDS
+    while stack.request("GET", "/health")[1] != {"api": "healthy", "cache": "healthy", "database": "healthy"}:
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    assert not stack.start().changed
+
+
+def test_killed_api_leaves_no_workers_behind(stack: Stack) -> None:
+    old = [pid for pid in stack.all_pids() if b"tasks_api" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    assert len(old) == 3
+    api = stack.pids()["api-web"]
+    kill(api)
+    stack.wait_healthy({"api-web": api})
+    assert not any(lives(pid) for pid in old)
+
+
+def test_stop_leaves_no_process_and_data_survive(stack: Stack) -> None:
+    task = stack.request("POST", "/tasks", {"title": "kept"})[1]["task"]
+    pids = stack.all_pids()
+    assert stack.stop()
+    assert not any(lives(pid) for pid in pids)
+    assert "database system is shut down" in stack.folder.log("banco-dados").read_text()
+    assert {row.state for row in stack.rows().values()} == {"STOPPED"}
+    assert not stack.stop()
+    assert stack.start().started == SERVICES
+    assert stack.request("GET", f"/tasks/{task['id']}")[1]["task"]["title"] == "kept"
+    stack.request("DELETE", f"/tasks/{task['id']}")
+
+
+def test_killed_supervisord_takes_its_programs_along(stack: Stack) -> None:
+    supervisord, *others = stack.all_pids()
+    kill(supervisord)
+    # Its pid file and socket stay behind, as after a power cut.
+    assert (stack.folder.run / "supervisord.pid").exists()
+    assert stack.folder.socket.exists()
+    assert stack.start().started == SERVICES
+    assert not any(lives(pid) for pid in others)
+    assert stack.request("GET", "/health")[0] == 200
+
+
+def test_lock_with_the_number_of_another_process_is_no_obstacle(stack: Stack) -> None:
+    lock = stack.folder.data / "postgres" / "postmaster.pid"
+    words = lock.read_text().splitlines()
+    stack.stop()
+    lock.write_text("\n".join([str(os.getpid()), *words[1:]]) + "\n")
+    os.chown(lock, lock.parent.stat().st_uid, -1)
+    (stack.folder.run / "supervisord.pid").write_text(f"{os.getpid()}\n")
+    assert stack.start().started == SERVICES
+
+
+def test_supervisord_without_its_socket_is_replaced(stack: Stack) -> None:
+    daemon = find_daemon(stack.folder)
+    stack.folder.socket.unlink()
+    assert stack.start().started == SERVICES
+    assert find_daemon(stack.folder) not in (daemon, None)
+
+
+def test_taken_port_is_found_before_anything_starts(bare: Stack) -> None:
+    with socket.create_server(("127.0.0.1", bare.port)):
+        with pytest.raises(EmbeddedError) as refused:
+            bare.start()
+    assert f"api-web: port {bare.port} is taken by '" in str(refused.value)
+    assert f"(pid {os.getpid()}, user " in str(refused.value)
+    assert "set api_port to another port" in str(refused.value)
+    assert find_daemon(bare.folder) is None
+    assert not (bare.folder.data / "postgres").exists()
+
+
+def test_program_that_cannot_start_is_explained(bare: Stack) -> None:
+    settings = bare.folder.root / "api-web.json"
+    settings.write_text(settings.read_text().replace('"API_WORKERS": "2"', '"API_WORKERS": "many"'))
+    with pytest.raises(EmbeddedError) as refused:
+        bare.start()
+    text = str(refused.value)
+    assert text.startswith("api-web is ")
+    assert "API_WORKERS" in text.partition("last lines of ")[2]
+    assert bare.stop()
+
+
+def test_changed_password_is_explained(bare: Stack) -> None:
+    bare.start()
+    bare.stop()
+    bare.render(db_password="another one")
+    with pytest.raises(EmbeddedError) as refused:
+        bare.start()
+    text = str(refused.value)
+    assert "password authentication failed" in text
+    assert "keeps the user and password it was first started with" in text
+    assert "another one" not in text
+
+
+def test_interrupted_first_start_is_made_good(bare: Stack) -> None:
+    unfinished = bare.folder.data / "postgres.new"
+    unfinished.mkdir(parents=True)
+    (unfinished / "PG_VERSION").write_text("16\n")
+    bare.start()
+    assert bare.sql("SELECT count(*) FROM tasks") == "3"
+
+
+def test_path_too_long_for_a_socket_works(tmp_path: Path) -> None:
+    stack = Stack(tmp_path / ("long" * 20) / "out", api_port=21430)
+    assert len(str(stack.folder.root / "run" / "supervisor.sock")) > 107
+    stack.render()
+    try:
+        assert stack.start().started == SERVICES
+        assert stack.folder.socket == Path("/tmp/stackwright-31430/supervisor.sock")
+        assert stack.folder.socket.parent.stat().st_mode & 0o777 == 0o700
+        assert not stack.start().changed
+    finally:
+        stack.stop()
+    assert not stack.folder.socket.parent.exists()
+
+
+def test_foreign_folder_for_the_socket_is_refused(tmp_path: Path) -> None:
+    stack = Stack(tmp_path / ("long" * 20) / "out", api_port=21431)
+    stack.render()
+    foreign = Path("/tmp/stackwright-31431")
+    foreign.mkdir(mode=0o700)
+    try:
+        foreign.chmod(0o777)
+        with pytest.raises(EmbeddedError, match="not a folder that belongs to us alone"):
+            stack.start()
+    finally:
+        foreign.rmdir()

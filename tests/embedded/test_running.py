@@ -1,0 +1,156 @@
+"""A running environment: it works, it holds exact values, it is closed, and a second start does nothing."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.embedded.conftest import GREETING, PASSWORD
+from tests.embedded.stacks import Stack, listeners
+
+
+def _own_secrets() -> list[bytes]:
+    return [PASSWORD.encode(), PASSWORD.strip().encode()]
+
+
+def test_all_services_are_healthy(stack: Stack) -> None:
+    rows = stack.rows()
+    assert list(rows) == ["banco-dados", "cache-redis", "api-web"]
+    assert {row.health for row in rows.values()} == {"healthy"}
+    assert {row.state for row in rows.values()} == {"RUNNING"}
+    assert rows["banco-dados"].version.startswith("16.")
+    assert int(rows["cache-redis"].version.partition(".")[0]) >= 7
+    assert rows["api-web"].version
+    answer = {"api": "healthy", "cache": "healthy", "database": "healthy"}
+    assert stack.request("GET", "/health") == (200, answer)
+
+
+def test_the_seed_tasks_come_through_the_api_and_through_sql(stack: Stack) -> None:
+    titles = ["Setup Docker Environment", "Create Flask API", "Implement Redis Cache"]
+    stack.redis("FLUSHALL")
+    status, body = stack.request("GET", "/tasks")
+    assert (status, body["source"]) == (200, "database")
+    assert [task["title"] for task in body["tasks"]][-3:] == titles
+    assert stack.request("GET", "/tasks")[1]["source"] == "cache"
+    assert "Setup Docker Environment" in stack.redis("GET", "all_tasks")
+    assert stack.sql("SELECT title FROM tasks WHERE id <= 3 ORDER BY id").splitlines() == titles
+
+
+def test_text_of_any_kind_survives(stack: Stack) -> None:
+    title = "ação \"x\" 'y' %s $HOME \\ 🎉 مرحبا"
+    status, body = stack.request("POST", "/tasks", {"title": title})
+    assert status == 201
+    assert stack.sql(f"SELECT title FROM tasks WHERE id = {body['task']['id']}") == title
+    assert stack.request("DELETE", f"/tasks/{body['task']['id']}")[0] == 200
+
+
+def test_values_reach_the_api_byte_for_byte(stack: Stack) -> None:
+    environment = Path(f"/proc/{stack.pids()['api-web']}/environ").read_bytes().split(b"\0")
+    assert f"GREETING={GREETING}".encode() in environment
+    path = f"{stack.output}/secrets/embedded/db_password"
+    assert f"DB_PASSWORD_FILE={path}".encode() in environment
+    assert Path(path).read_text(encoding="utf-8") == PASSWORD
+
+
+def test_the_password_is_in_no_argument_and_no_environment(stack: Stack) -> None:
+    pids = stack.all_pids()
+    assert len(pids) > 6  # supervisord, three programs, and the children of two
+    for pid in pids:
+        for file in ("cmdline", "environ"):
+            content = Path(f"/proc/{pid}/{file}").read_bytes()
+            assert not any(secret in content for secret in _own_secrets()), f"{pid} {file}"
+
+
+def test_the_password_is_in_no_log_and_no_readable_file(stack: Stack) -> None:
+    for path in stack.folder.root.rglob("*"):
+        if path.is_file() and "postgres" not in path.parts:
+            content = path.read_bytes()
+            if any(secret in content for secret in _own_secrets()):
+                assert path.stat().st_mode & 0o077 == 0, path
+    for log in (stack.folder.root / "logs").iterdir():
+        assert not any(secret in log.read_bytes() for secret in _own_secrets()), log
+
+
+def test_a_wrong_password_does_not_get_in(stack: Stack) -> None:
+    command = ["psql", "-w", "-X", "-h", "127.0.0.1", "-p", str(stack.port + 10000), "-U", "admin", "tasks_db"]
+    from stackwright.embedded.binaries import postgres_tools
+
+    command[0] = str(postgres_tools() / "psql")
+    done = subprocess.run(
+        command, env={"PGPASSWORD": "admin123"}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode != 0
+    assert "password authentication failed" in done.stderr
+
+
+def test_only_loopback_is_listened_on(stack: Stack) -> None:
+    ports = {stack.port, stack.port + 10000, stack.port + 20000}
+    assert listeners(ports) == {port: {"0100007F"} for port in ports}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has privileges to give up")
+def test_no_program_runs_as_root(stack: Stack) -> None:
+    for pid in stack.all_pids()[1:]:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+        status = dict(line.split(":\t", 1) for line in lines if ":\t" in line)
+        assert "0" not in status["Uid"].split(), pid
+        assert "0" not in status["Gid"].split(), pid
+        assert not status["Groups"].strip(), pid
+        # At most reading past closed folders (CAP_DAC_READ_SEARCH, bit 2): pytest's are closed.
+        assert int(status["CapEff"], 16) & ~(1 << 2) == 0, pid
+
+
+def test_data_folder_is_closed_and_checksummed(stack: Stack) -> None:
+    data = stack.folder.data / "postgres"
+    assert data.stat().st_mode & 0o777 == 0o700
+    assert stack.sql("SHOW data_checksums") == "on"
+    assert stack.sql("SHOW server_encoding") == "UTF8"
+    assert stack.sql("SELECT lower('ÁÉ🎉')") == "áé🎉"
+    assert stack.sql("SELECT rolpassword ~ '^SCRAM-SHA-256' FROM pg_authid WHERE rolname = 'admin'") == "t"
+    # The superuser of this cluster is no superuser of the machine.
+    assert not (stack.folder.data / "postgres.new").exists()
+
+
+def test_redis_keeps_nothing_on_disk(stack: Stack) -> None:
+    assert stack.redis("CONFIG", "GET", "save").splitlines() == ["save", ""] or (
+        stack.redis("CONFIG", "GET", "save") == "save\n"
+    )
+    assert stack.redis("CONFIG", "GET", "appendonly").splitlines() == ["appendonly", "no"]
+    assert stack.redis("CONFIG", "GET", "maxmemory-policy").splitlines()[1] == "allkeys-lru"
+
+
+def test_supervisorctl_works_by_itself(stack: Stack) -> None:
+    command = [sys.executable, "-m", "supervisor.supervisorctl", "-c", str(stack.folder.config), "status"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [line.split()[:2] for line in done.stdout.splitlines()] == [
+        ["api-web", "RUNNING"],
+        ["banco-dados", "RUNNING"],
+        ["cache-redis", "RUNNING"],
+    ]
+
+
+def test_second_start_changes_nothing(stack: Stack, tmp_path: Path) -> None:
+    before = stack.all_pids()
+    result = stack.module("started", tmp_path)
+    assert (result["changed"], result["started"], result["restarted"]) == (False, [], [])
+    assert stack.all_pids() == before
+    assert not stack.module("started", tmp_path, "--check")["changed"]
+
+
+def test_module_shows_status_and_logs(stack: Stack, tmp_path: Path) -> None:
+    rows = stack.module("status", tmp_path)["services"]
+    assert [(row["service"], row["health"]) for row in rows] == [
+        ("banco-dados", "healthy"),
+        ("cache-redis", "healthy"),
+        ("api-web", "healthy"),
+    ]
+    stack.redis("FLUSHALL")
+    stack.request("GET", "/tasks")
+    logs = stack.module("logs", tmp_path)["logs"]
+    assert logs["api-web"][-1] == "Cache SET - Key: all_tasks - Expiration: 60s"
+    assert any("ready to accept connections" in line for line in logs["banco-dados"])
