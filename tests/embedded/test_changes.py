@@ -18,7 +18,7 @@ SERVICES = ["banco-dados", "cache-redis", "api-web"]
 
 def test_changed_setting_restarts_only_its_service(stack: Stack, tmp_path: Path) -> None:
     before = stack.pids()
-    stack.render(api_log_level="WARNING")
+    stack.render(api_log_level="DEBUG")
     foreseen = stack.module("started", tmp_path, "--check")
     assert (foreseen["changed"], foreseen["restarted"]) == (True, ["api-web"])
     assert stack.pids() == before
@@ -28,7 +28,7 @@ def test_changed_setting_restarts_only_its_service(stack: Stack, tmp_path: Path)
     assert after["api-web"] != before["api-web"]
     assert {**after, "api-web": 0} == {**before, "api-web": 0}
     environment = Path(f"/proc/{after['api-web']}/environ").read_bytes().split(b"\0")
-    assert b"LOG_LEVEL=WARNING" in environment
+    assert b"LOG_LEVEL=DEBUG" in environment
     assert not stack.start().changed
 
 

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from . import compose_commands
+from .embedded import commands as embedded_commands
 
-RUNTIMES = {"compose": compose_commands}
+RUNTIMES = {"compose": compose_commands, "embedded": embedded_commands}
 
 
 def evidence_commands(

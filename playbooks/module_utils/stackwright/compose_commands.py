@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 LOG_LINES = "50"
-# Whoever publishes a container's port on the host is one of Docker's own proxies.
-PUBLISHERS = ["docker-proxy", "rootlesskit"]
+ADDRESSES = (
+    'docker compose --file "$0/docker-compose.yml" ps --quiet'
+    " | xargs -r docker inspect --format '{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}'"
+)
 SETTINGS_OF_INNER_PORTS = {"banco-dados": "db_port", "cache-redis": "cache_port"}
 
 
@@ -18,8 +20,11 @@ def compose(output_dir: str, *words: str) -> list[str]:
 
 def evidence_commands(output_dir: str, services: Sequence[str]) -> dict[str, list[str]]:
     """What tells why something failed: states, then the last log lines of each service."""
-    states = compose(output_dir, "ps", "--all", "--format", "json")
-    return {"states": states} | {
+    states = (
+        'docker compose --file "$0/docker-compose.yml" ps --all --quiet'
+        " | xargs -r docker inspect --format '{{json .}}'"
+    )
+    return {"states": ["sh", "-c", states, output_dir]} | {
         f"log of {name}": compose(
             output_dir, "logs", "--no-color", "--no-log-prefix", "--tail", LOG_LINES, name
         )
@@ -50,8 +55,11 @@ def access(output_dir: str, services: Sequence[str], settings: Mapping[str, Any]
             "cache-redis": [*redis, "INFO", "server"],
         },
         "closed_ports": [
-            {"service": service, "port": settings[name], "owned_by": PUBLISHERS}
+            {"service": service, "port": settings[name]}
             for service, name in SETTINGS_OF_INNER_PORTS.items()
             if service in services
         ],
+        # Docker's proxy of a published port has the container's address in its command line: an open port without it
+        # belongs to somebody else's program.
+        "addresses": ["sh", "-c", ADDRESSES, output_dir],
     }

@@ -31,6 +31,8 @@ def _ask(*arguments: str) -> tuple[str, str]:
         )
     except subprocess.TimeoutExpired:
         return "", TOO_SLOW
+    except OSError as error:
+        return "", f"has a client that does not run ({error.strerror})"
     if done.returncode == 0:
         return done.stdout.strip(), ""
     lines = done.stderr.strip().splitlines() or ["no message"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -14,6 +15,11 @@ class Problem:
     reason: str
     fix: str
     where: str
+
+    @property
+    def root(self) -> str:
+        """The setting itself where ``setting`` is a place inside it, such as ``stack_labels.team``."""
+        return re.split(r"[.\[]", self.setting, maxsplit=1)[0]
 
     def __str__(self) -> str:
         return f"{self.setting}: {self.reason}\n      in   {self.where}\n      fix  {self.fix}"

@@ -5,6 +5,7 @@ This module and ``templating`` know Ansible's Python API; everything after them 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +39,7 @@ MAGIC = {
 }  # fmt: skip
 # ansible_*: Ansible's; vault_*: secrets that settings refer to; _*: what playbooks register.
 FREE_PREFIXES = ("ansible_", "vault_", "_")
+WORD = re.compile(r"\w+")
 
 
 def environment_of(task_vars: Mapping[str, Any]) -> str:
@@ -58,16 +60,11 @@ def environment_of(task_vars: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True)
 class Resolution:
-    """What is known of an environment: ``values`` are the settings that resolved (all, without ``problems``)."""
+    """What is known of an environment: ``values`` are the settings that passed the schema, all without ``problems``."""
 
     environment: str
     values: dict[str, Any]
     problems: list[Problem]
-
-    def good_values(self) -> dict[str, Any]:
-        """The settings that no problem names, for those who can do with a part."""
-        bad = {problem.setting.partition(".")[0].partition("[")[0] for problem in self.problems}
-        return {name: value for name, value in self.values.items() if name not in bad}
 
 
 def _check_name(environment: str, setting: Setting, inventory: Path) -> None:
@@ -78,14 +75,15 @@ def _check_name(environment: str, setting: Setting, inventory: Path) -> None:
         raise RefusedError(environment, [problem])
 
 
-def _own_mistakes(
-    unresolved: list[Problem], task_vars: Mapping[str, Any], refused: list[Problem]
-) -> list[Problem]:
-    """Leave out templates that fail only because a setting they use is refused itself."""
-    bad = {problem.setting for problem in refused}
-    return [
-        problem for problem in unresolved if not any(name in str(task_vars.get(problem.setting)) for name in bad)
-    ]
+def _own_mistakes(problems: list[Problem], task_vars: Mapping[str, Any]) -> list[Problem]:
+    """Leave out settings that are wrong only because their template uses another one that is refused itself."""
+    refused = {problem.root for problem in problems}
+
+    def is_derived(problem: Problem) -> bool:
+        text = str(task_vars.get(problem.root))
+        return "{{" in text and bool(refused.intersection(WORD.findall(text)) - {problem.root})
+
+    return [problem for problem in problems if not is_derived(problem)] or problems
 
 
 def look_at_environment(task_vars: Mapping[str, Any], templar: Templar, extra: set[str]) -> Resolution:
@@ -103,8 +101,10 @@ def look_at_environment(task_vars: Mapping[str, Any], templar: Templar, extra: s
     problems = unknown_settings(schema, names - set(schema), sources)
     problems += hidden_settings(schema, environment, sources)
     values, unresolved = resolve_values(schema, task_vars, templar, environment, sources)
-    refused = check_values(schema, values, sources)
-    problems += refused + _own_mistakes(unresolved, task_vars, refused)
+    refused = unresolved + check_values(schema, values, sources)
+    problems += _own_mistakes(refused, task_vars)
+    bad = {problem.root for problem in refused}
+    values = {name: value for name, value in values.items() if name not in bad}
     if values.get("stack_environment", environment) != environment:
         fix = "remove it: it is derived from the inventory group"
         where = sources.where("stack_environment", "the inventory")

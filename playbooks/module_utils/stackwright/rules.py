@@ -115,7 +115,8 @@ def _output_folder(values: Values) -> list[tuple[str, str, str]]:
         reason = "is the project's own folder or one around it"
     else:
         return []
-    return [("stack_output_dir", reason, "name a folder of its own, such as the default generated/<environment>")]
+    fix = f"name a folder of its own, such as the default generated/{values['stack_environment']}"
+    return [("stack_output_dir", reason, fix)]
 
 
 def _delivery(values: Values) -> list[tuple[str, str, str]]:

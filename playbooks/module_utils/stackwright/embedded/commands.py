@@ -26,11 +26,12 @@ def folder_of(output_dir: str) -> Folder:
 
 
 def evidence_commands(output_dir: str, services: Sequence[str]) -> dict[str, list[str]]:
-    """What tells why something failed: states, then the last log lines of each program."""
+    """What tells why something failed: states, then the last log lines of each program and of supervisord."""
     folder = folder_of(output_dir)
     control = [sys.executable, "-I", "-m", "supervisor.supervisorctl", "-c", str(folder.config)]
     tails = {
-        f"log of {name}": ["tail", "-n", LOG_LINES, str(folder.log(name))] for name in services
+        f"log of {name}": ["tail", "-n", LOG_LINES, str(folder.log(name))]
+        for name in (*services, "supervisord")
     }
     return {"states": [*control, "status"]} | tails
 
@@ -60,6 +61,8 @@ def access(output_dir: str, services: Sequence[str], settings: Mapping[str, Any]
     PostgreSQL and Redis listen on 127.0.0.1 by design, so no port of this host has to be closed.
     """
     psql, environment = sql(output_dir)
+    # Ansible masks the values of sql_environment wherever they appear, and these are no secrets.
+    psql = ["env", *(f"{name}={value}" for name, value in environment.items()), *psql]
     redis_cli = redis(output_dir)
     versions = {
         "api-web": [],
@@ -69,8 +72,9 @@ def access(output_dir: str, services: Sequence[str], settings: Mapping[str, Any]
     return {
         "url": f"http://localhost:{settings['api_port']}",
         "sql": psql,
-        "sql_environment": environment,
+        "sql_environment": {},
         "redis": redis_cli,
         "versions": {name: command for name, command in versions.items() if name in services},
         "closed_ports": [],
+        "addresses": [],
     }

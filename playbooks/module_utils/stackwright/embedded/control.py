@@ -33,8 +33,10 @@ class _UnixTransport(Transport):
         self._path, self._timeout = path, timeout
 
     def make_connection(self, host: Any) -> http.client.HTTPConnection:
-        """A connection to the socket, whatever the host. It is used once: nothing has to be closed later."""
-        return _UnixConnection(self._path, self._timeout)
+        """A connection to the socket, whatever the host; noted where ``close`` looks for it."""
+        connection = _UnixConnection(self._path, self._timeout)
+        self._connection = host, connection
+        return connection
 
 
 @dataclass(frozen=True)

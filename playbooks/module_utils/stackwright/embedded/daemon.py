@@ -62,9 +62,16 @@ def launch_daemon(folder: Folder) -> None:
 
 def end_daemon(folder: Folder, daemon: int, seconds: float) -> None:
     """Stop all programs in reverse order, then supervisord. Raises EmbeddedError when that takes too long."""
+
+    def gone() -> bool:
+        # It sees signals and ended programs once a second, unless somebody asks it something.
+        with suppress(EmbeddedError):
+            Control(folder.socket).pid()
+        return daemon not in process_ids() or find_daemon(folder) != daemon
+
     with suppress(ProcessLookupError):
         os.kill(daemon, signal.SIGTERM)
-    if not wait_until(lambda: find_daemon(folder) != daemon, seconds):
+    if not wait_until(gone, seconds):
         raise EmbeddedError(
             f"supervisord (pid {daemon}) did not end within {seconds:.0f} s; {folder.log('supervisord')} says what "
             "it waits for; stop again to wait longer"

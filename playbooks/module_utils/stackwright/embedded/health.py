@@ -33,7 +33,7 @@ def wait_healthy(
         infos = control.processes()
         for program in programs:
             info = infos[program.name]
-            attempts[program.name].add(info.since)
+            attempts[program.name] |= {info.since} - {0}
             _give_up_on_hopeless(folder, info, len(attempts[program.name]))
             if program.name not in ready and info.occupies:
                 reasons[program.name] = probe(program)
@@ -62,7 +62,8 @@ def _runs(infos: dict[str, ProcessInfo], program: Program) -> bool:
 
 def _give_up_on_hopeless(folder: Folder, info: ProcessInfo, attempts: int) -> None:
     """What ends again and again will not get better by waiting. supervisord goes on trying for some minutes."""
-    if info.state in ("FATAL", "UNKNOWN", "STOPPED") or attempts > MOST_ATTEMPTS:
+    ended = info.state in ("FATAL", "UNKNOWN") or (info.state == "STOPPED" and attempts > 0)
+    if ended or attempts > MOST_ATTEMPTS or (attempts == MOST_ATTEMPTS and info.state == "BACKOFF"):
         reason = info.error or "its process ends again and again"
         raise EmbeddedError(f"{info.name} is {info.state}: {reason}{_tails(folder, [info.name])}")
 

@@ -1,0 +1,173 @@
+"""The table of settings that must be refused: what is written, what is named, why, and what must not be repeated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+# Beside each case: an environment that is fine but for the case itself.
+FINE = """---
+secrets_strict: false
+secrets_delivery: environment
+db_password: for-tests-only
+"""
+
+
+@dataclass(frozen=True)
+class Case:
+    """``settings`` go to line 2 and on of the environment's main.yml; ``value`` may show up in no message."""
+
+    name: str
+    settings: str
+    setting: str
+    reason: str
+    fix: str = "allowed is "
+    value: str = ""
+
+
+def _ports() -> list[Case]:
+    whole = "is text where integer is needed"
+    odd = "has a number that is not written in plain decimal digits"
+    return [
+        Case("port_zero", "api_port: 0", "api_port", "is too small", "from 1 to 65535"),
+        Case("port_negative", "api_port: -5000", "api_port", "is too small", value="-5000"),
+        Case("port_beyond", "api_port: 65536", "api_port", "is too large", value="65536"),
+        Case("port_mapping", 'api_port: "0:80"', "api_port", whole, "without a colon", "0:80"),
+        Case("port_sexagesimal", "api_port: 56:22", "api_port", odd, value="3382"),
+        Case("port_octal", "db_port: 0123", "db_port", odd, value="0123"),
+        Case("port_hexadecimal", "cache_port: 0x1F90", "cache_port", odd, value="8080"),
+        Case("port_underscore", "api_port: 50_00", "api_port", odd, value="50_00"),
+        Case("port_quoted", 'api_port: "5044"', "api_port", whole, "without quotes", "5044"),
+        Case("port_float", "db_port: 5432.0", "db_port", "is a number where integer is needed", value="5432"),
+        Case("port_boolean", "api_port: yes", "api_port", "is yes/no where integer is needed"),
+        Case("port_list", "api_port: [5044]", "api_port", "is a list where integer is needed", value="5044"),
+        Case("host_port_octal", "stack_services: {a: {title: A, enabled: true, needs: [], secrets: [], image: a, "
+             "user: '1:1', host_ports: [010]}}", "stack_services", odd),
+        Case("replica_ports", "api_port: 65535\napi_replicas: 2\nembedded_db_port: 1000\nembedded_cache_port: 1001",
+             "stack_services.api-web.host_ports[1]", "is too large"),
+    ]  # fmt: skip
+
+
+def _emptiness() -> list[Case]:
+    return [
+        Case("null_value", "api_port:", "api_port", "is empty"),
+        Case("null_tilde", "db_name: ~", "db_name", "is empty"),
+        Case("empty_text", 'db_name: ""', "db_name", "is empty"),
+        Case("empty_secret", 'db_password: ""', "db_password", "is empty"),
+        Case("undefined", 'db_name: "{{ nowhere }}"', "db_name", "'nowhere' is undefined", "define it"),
+        Case("undefined_inside", 'stack_labels: {a: "{{ nowhere }}"}', "stack_labels", "'nowhere' is undefined",
+             "define it"),
+        Case("broken_template", 'db_name: "{{ 1 +"', "db_name", "is a template that does not resolve", "!unsafe"),
+        Case("endless_template", 'db_name: "{{ db_name }}"', "db_name", "is a template that does not resolve",
+             "correct the template"),
+        Case("empty_catalogue", "stack_services: {}", "stack_services", "is empty"),
+    ]  # fmt: skip
+
+
+def _kinds() -> list[Case]:
+    form = "has a form that is not allowed"
+    return [
+        Case("unknown_key", "api_prot: 5044", "api_prot", "is no setting", "did you mean api_port?", "5044"),
+        Case("unknown_word", "zzzzzzzz: 5044", "zzzzzzzz", "is no setting", "remove it", "5044"),
+        Case("memory_plain", 'api_memory: "512"', "api_memory", form, "such as 256m", "512\n"),
+        Case("memory_number", "api_memory: 512", "api_memory", "is a number where string is needed", "such as 256m"),
+        Case("memory_unit", "api_memory: 512MB", "api_memory", form, "k, m or g", "512MB"),
+        Case("memory_zero", "api_memory: 0m", "api_memory", form, "k, m or g"),
+        Case("memory_small", "db_memory: 8m", "db_memory", "is below 64m, with which the service cannot start",
+             "set at least 64m"),
+        Case("memory_cache", "cache_max_data: 128m", "cache_max_data", "is not below cache_memory",
+             "half of cache_memory"),
+        Case("cpus_nan", "api_cpus: .nan", "api_cpus", "is no finite number"),
+        Case("cpus_infinite", "api_cpus: .inf", "api_cpus", "is too large"),
+        Case("cpus_octal", "api_cpus: 010", "api_cpus", "is not written in plain decimal digits"),
+        Case("cpus_zero", "api_cpus: 0", "api_cpus", "is too small", "above 0"),
+        Case("ttl_zero", "cache_ttl_seconds: 0", "cache_ttl_seconds", "is too small", "from 1 to 86400"),
+        Case("ttl_negative", "cache_ttl_seconds: -60", "cache_ttl_seconds", "is too small", value="-60"),
+        Case("choice", "stack_runtime: podman", "stack_runtime", form, "auto, embedded, compose", "podman"),
+        Case("boolean_text", 'secrets_strict: "no"', "secrets_strict", "is text where boolean is needed"),
+        Case("date", "db_name: 2024-01-31", "db_name", "where string is needed", value="2024"),
+        Case("number_for_text", "db_name: 42424", "db_name", "is a number where string is needed", value="42424"),
+        Case("label_number", "stack_labels: {team: 42424}", "stack_labels.team", "is a number where string is needed",
+             value="42424"),
+        Case("label_null", "stack_labels: {team: }", "stack_labels.team", "is empty where string is needed"),
+        Case("label_key", "stack_labels: {'Team!': a}", "stack_labels", "has the key 'Team!', of a form"),
+        Case("variable_key", "api_environment: {'A B': x}", "api_environment", "has the key 'A B', of a form"),
+        Case("variable_key_line", r'api_environment: {"A\n": x}', "api_environment", r"has the key 'A\n', of a form"),
+        Case("variable_key_number", "api_environment: {1: x}", "api_environment", "does not read as text"),
+        Case("variable_key_yes", "api_environment: {yes: x}", "api_environment", "does not read as text"),
+        Case("variable_boolean", "api_environment: {A: no}", "api_environment.A", "is yes/no where string is needed",
+             "quote numbers and yes/no"),
+        Case("name_line", r'stack_project: "shop\n"', "stack_project", form),
+        Case("user_line", r'db_user: "shop\nPOSTGRES_HOST_AUTH_METHOD=trust"', "db_user", form, value="trust"),
+        Case("upper_case_project", "stack_project: Shop", "stack_project", form, "lower-case", "Shop"),
+        Case("folder_relative", "stack_output_dir: ../elsewhere", "stack_output_dir", form, "absolute", "elsewhere"),
+        Case("folder_dots", "stack_output_dir: /srv/../etc/shop", "stack_output_dir", "is not a plain path",
+             "a folder of its own"),
+        Case("folder_around", 'stack_output_dir: "{{ playbook_dir | dirname }}"', "stack_output_dir",
+             "is the project's own folder or one around it", "a folder of its own"),
+        Case("address", "api_bind_address: 127.0.0.256", "api_bind_address", "is no valid IPv4 form", "127.0.0.1",
+             "256"),
+        Case("subnet", "stack_network_subnet: 172.30.0.7/24", "stack_network_subnet", "is no valid IPv4 form",
+             "172.30.0.0/24", "0.7"),
+        Case("image", "python_base_image: 'python; rm -rf /'", "python_base_image", form, value="rm -rf"),
+    ]  # fmt: skip
+
+
+def _texts() -> list[Case]:
+    return [
+        Case("secret_nul", r'db_password: "swordfish\0swordfish"', "db_password", "contains a control character",
+             value="swordfish"),
+        Case("secret_line", r'db_password: "swordfish\nDB_HOST=evil"', "db_password", "contains a control character",
+             value="swordfish"),
+        Case("secret_escape", r'db_password: "swordfish\x1b[2J"', "db_password", "contains a control character",
+             value="swordfish"),
+        Case("secret_c1", r'db_password: "swordfish\x85"', "db_password", "contains a control character",
+             value="swordfish"),
+        Case("secret_long", f"db_password: {'swordfish' * 60}", "db_password", "is too long", value="swordfish"),
+        Case("secret_number", "db_password: 4815162342", "db_password", "is a number where string is needed",
+             value="4815162342"),
+        Case("value_nul", r'api_environment: {A: "a\0b"}', "api_environment", "contains a NUL character"),
+        Case("label_nul", r'stack_labels: {a: "a\0b"}', "stack_labels", "contains a NUL character"),
+    ]  # fmt: skip
+
+
+SERVICE = "title: Extra, enabled: true, needs: [], host_ports: [], user: '1000:1000', secrets: []"
+
+
+def _together() -> list[Case]:
+    return [
+        Case("connections", "api_replicas: 4\napi_threads: 16", "db_max_connections",
+             "leaves room for 90 API connections, and api_replicas x api_workers x api_threads needs 128",
+             "raise it to 138"),
+        Case("delivery", "secrets_delivery: environment\nsecrets_strict: true", "secrets_delivery",
+             "puts secrets into environment variables", "set it to file"),
+        Case("embedded_ports", "embedded_db_port: 5000", "embedded_db_port", "are not all different",
+             "give each its own port"),
+        Case("service_key", f"stack_services: {{extra: {{{SERVICE}, image: a, privileged: true}}}}",
+             "stack_services.extra", "has the unknown key privileged", "services.yml"),
+        Case("service_source", f"stack_services: {{extra: {{{SERVICE}}}}}", "stack_services.extra",
+             "needs exactly one of image, base, build"),
+        Case("service_root", f"stack_services: {{extra: {{{SERVICE.replace('1000:1000', '0:0')}, image: a}}}}",
+             "stack_services.extra.user", "has a form that is not allowed"),
+        Case("service_lacks", "stack_services: {extra: {title: Extra, image: a}}", "stack_services.extra",
+             "lacks enabled, needs, host_ports, user, secrets"),
+        Case("service_name", f"stack_services: {{Extra: {{{SERVICE}, image: a}}}}", "stack_services",
+             "has the key Extra, of a form"),
+        Case("service_needs", f"stack_services: {{extra: {{{SERVICE.replace('needs: []', 'needs: [ghost]')}, "
+             "image: a}}", "stack_services", "extra needs ghost, which is unknown", "enable ghost"),
+        Case("service_circle", f"stack_services: {{extra: {{{SERVICE.replace('needs: []', 'needs: [extra]')}, "
+             "image: a}}", "stack_services", "need each other: extra → extra", "break the circle"),
+        Case("service_ports", f"stack_services: {{one: {{{SERVICE.replace('host_ports: []', 'host_ports: [81]')}, "
+             f"image: a}}, two: {{{SERVICE.replace('host_ports: []', 'host_ports: [81]')}, image: a}}}}",
+             "stack_services", "host port 81 is taken by one and two", "its own port"),
+        Case("service_secret", f"stack_services: {{extra: {{{SERVICE.replace('secrets: []', 'secrets: [api_port]')}, "
+             "image: a}}", "stack_services.extra.secrets", "names 'api_port', which is no secret setting",
+             "db_password"),
+        Case("service_folder", f"stack_services: {{extra: {{{SERVICE}, build: {{context: app/ghost, base: python, "
+             "argument: BASE}}}", "stack_services", "extra is built from app/ghost, which has no Dockerfile",
+             "write app/ghost/Dockerfile"),
+        Case("by_hand", "stack_environment: prod", "stack_environment", "is not the group's name, by_hand",
+             "remove it"),
+    ]  # fmt: skip
+
+
+CASES = [*_ports(), *_emptiness(), *_kinds(), *_texts(), *_together()]

@@ -1,0 +1,63 @@
+"""Settings resolved in this process by Ansible's own loader and templating: as in a play, in milliseconds."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ansible import context
+from ansible.inventory.manager import InventoryManager
+from ansible.module_utils.common.collections import ImmutableDict
+from ansible.parsing.dataloader import DataLoader
+from ansible.parsing.vault import VaultSecret
+from ansible.plugins.loader import init_plugin_loader
+from ansible.template import Templar
+from ansible.vars.manager import VariableManager
+from stackwright.problems import RefusedError
+from stackwright.resolve import Resolution, look_at_environment
+
+from tests.support.project import ROOT, VAULT_PASSWORD
+
+
+@functools.cache
+def _start_ansible() -> None:
+    context.CLIARGS = ImmutableDict(extra_vars=())
+    init_plugin_loader([])
+
+
+def look(
+    inventory: Path, extra: Mapping[str, Any] | None = None, password: str = VAULT_PASSWORD
+) -> dict[str, Resolution]:
+    """What is known of each environment of an inventory, by host (without ``-host``); ``extra`` is what -e sets."""
+    _start_ansible()
+    loader = DataLoader()
+    loader.set_vault_secrets([("default", VaultSecret(password.encode()))])
+    manager = InventoryManager(loader=loader, sources=[str(inventory)])
+    variables = VariableManager(loader=loader, inventory=manager)
+    found = {}
+    for host in manager.get_hosts():
+        host_vars = variables.get_vars(host=host) | {"playbook_dir": str(ROOT / "playbooks")} | dict(extra or {})
+        templar = Templar(loader=loader, variables=host_vars)
+        try:
+            seen = look_at_environment(host_vars, templar, set(extra or {}))
+        except RefusedError as refused:
+            seen = Resolution(refused.environment, {}, refused.problems)
+        found[host.name.removesuffix("-host")] = seen
+    return found
+
+
+@functools.cache
+def _dev_values() -> dict[str, Any]:
+    seen = look(ROOT / "inventories" / "dev.yml")["dev"]
+    assert not seen.problems, seen.problems
+    return seen.values
+
+
+def dev_values(**changes: Any) -> dict[str, Any]:
+    """The shipped dev environment's settings as plain data, with some of them replaced."""
+    values = {**_dev_values(), "build_ca_bundle": "", "build_pip_index_url": ""}
+    unknown = changes.keys() - values.keys()
+    assert not unknown, f"no such settings: {unknown}"
+    return values | changes

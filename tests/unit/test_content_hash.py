@@ -1,0 +1,64 @@
+"""What the hash of a build covers, and what it leaves out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from stackwright import layout
+from stackwright.content_hash import NOT_INPUT, content_hash, input_files
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "Dockerfile").write_text("FROM x\n")
+    (tmp_path / "sub" / "run").write_text("#!/bin/sh\n")
+    return tmp_path
+
+
+def test_the_same_content_elsewhere_has_the_same_hash(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    copy = tmp_path_factory.mktemp("copy")
+    for path in input_files(folder):
+        (copy / path.relative_to(folder)).parent.mkdir(exist_ok=True)
+        (copy / path.relative_to(folder)).write_bytes(path.read_bytes())
+    assert content_hash([copy]) == content_hash([folder])
+    assert len(content_hash([folder])) == 12
+
+
+def test_content_name_and_execute_bit_each_count(folder: Path) -> None:
+    seen = {content_hash([folder])}
+    (folder / "sub" / "run").chmod(0o755)
+    seen.add(content_hash([folder]))
+    (folder / "Dockerfile").write_text("FROM y\n")
+    seen.add(content_hash([folder]))
+    (folder / "Dockerfile").rename(folder / "Containerfile")
+    seen.add(content_hash([folder]))
+    assert len(seen) == 4
+
+
+def test_words_count_and_are_kept_apart(folder: Path) -> None:
+    assert len({content_hash([folder], words) for words in ([], ["ab"], ["a", "b"], ["b", "a"], ["ab", ""])}) == 5
+
+
+def test_time_of_change_does_not_count(folder: Path) -> None:
+    before = content_hash([folder])
+    (folder / "Dockerfile").write_text((folder / "Dockerfile").read_text())
+    assert content_hash([folder]) == before
+
+
+def test_what_tools_leave_behind_does_not_count(folder: Path) -> None:
+    before = content_hash([folder])
+    for name in (*NOT_INPUT, "x.egg-info"):
+        (folder / "sub" / name).mkdir()
+        (folder / "sub" / name / "file").write_text("x")
+    (folder / "module.pyc").write_text("x")
+    (folder / ".run.swp").write_text("x")
+    assert content_hash([folder]) == before
+
+
+def test_every_build_leaves_out_of_its_context_what_the_hash_leaves_out() -> None:
+    for name in ("api", "database"):
+        lines = (layout.PROJECT / "app" / name / ".dockerignore").read_text(encoding="utf-8").splitlines()
+        ignored = {line.removeprefix("**/").rstrip("/") for line in lines}
+        assert ignored >= NOT_INPUT | {"*.pyc", "*.egg-info", "*.swp"} or "*" in ignored, name
