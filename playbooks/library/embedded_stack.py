@@ -3,6 +3,19 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.stackwright.embedded.errors import EmbeddedError
+from ansible.module_utils.stackwright.embedded.folder import Folder
+from ansible.module_utils.stackwright.embedded.logs import logs
+from ansible.module_utils.stackwright.embedded.start import start
+from ansible.module_utils.stackwright.embedded.status import status
+from ansible.module_utils.stackwright.embedded.stop import stop
+from ansible.module_utils.stackwright.unprivileged import UnprivilegedError
+
 DOCUMENTATION = """
 module: embedded_stack
 short_description: Run an environment as local processes under supervisord
@@ -32,19 +45,6 @@ migrations: {description: Migrations that were applied., type: list, returned: f
 seconds: {description: How long it took until everything was healthy., type: float, returned: for started}
 logs: {description: Last lines by service., type: dict, returned: for logs}
 """
-
-from dataclasses import asdict
-from pathlib import Path
-from typing import Any
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.stackwright.embedded.errors import EmbeddedError
-from ansible.module_utils.stackwright.embedded.folder import Folder
-from ansible.module_utils.stackwright.embedded.logs import logs
-from ansible.module_utils.stackwright.embedded.start import start
-from ansible.module_utils.stackwright.embedded.status import status
-from ansible.module_utils.stackwright.embedded.stop import stop
-from ansible.module_utils.stackwright.unprivileged import UnprivilegedError
 
 ARGUMENTS = {
     "output_dir": {"type": "path", "required": True},

@@ -53,8 +53,15 @@ class Stack:
     def play(self, playbook: Path, *options: str, **variables: Any) -> str:
         """Run a playbook from the project's folder; returns its output."""
         done = subprocess.run(
-            [PLAYBOOK, "-i", "inventories/dev.yml", playbook, *options]
-            + ["-e", json.dumps({**self.settings, **variables})],
+            [
+                PLAYBOOK,
+                "-i",
+                "inventories/dev.yml",
+                playbook,
+                *options,
+                "-e",
+                json.dumps({**self.settings, **variables}),
+            ],
             cwd=layout.PROJECT,
             capture_output=True,
             text=True,
@@ -100,7 +107,9 @@ class Stack:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
         try:
             headers = {"Content-Type": "application/json"} if body is not None else {}
-            connection.request(method, path, json.dumps(body) if body is not None else None, headers)
+            connection.request(
+                method, path, json.dumps(body) if body is not None else None, headers
+            )
             answer = connection.getresponse()
             return answer.status, json.loads(answer.read())
         finally:
@@ -119,7 +128,9 @@ class Stack:
         while True:
             rows = self.rows()
             renewed = all(rows[name].pid != pid for name, pid in but_not.items())
-            if renewed and all(row.health == "healthy" and row.state == "RUNNING" for row in rows.values()):
+            if renewed and all(
+                row.health == "healthy" and row.state == "RUNNING" for row in rows.values()
+            ):
                 return rows
             assert time.monotonic() < end, rows
             time.sleep(0.1)

@@ -36,7 +36,9 @@ def test_changed_supervision_restarts_what_it_concerns(stack: Stack) -> None:
     before = stack.pids()
     config = stack.folder.config.read_text()
     head, redis = config.split("[program:cache-redis]")
-    stack.folder.config.write_text(head + "[program:cache-redis]" + redis.replace("startsecs=1", "startsecs=2", 1))
+    stack.folder.config.write_text(
+        head + "[program:cache-redis]" + redis.replace("startsecs=1", "startsecs=2", 1)
+    )
     try:
         assert stack.start().restarted == ["cache-redis"]
         after = stack.pids()
@@ -55,14 +57,20 @@ def test_killed_process_comes_back(stack: Stack, service: str) -> None:
         name: pid for name, pid in before.items() if name != service
     }
     end = time.monotonic() + SECONDS
-    while stack.request("GET", "/health")[1] != {"api": "healthy", "cache": "healthy", "database": "healthy"}:
+    while stack.request("GET", "/health")[1] != {
+        "api": "healthy",
+        "cache": "healthy",
+        "database": "healthy",
+    }:
         assert time.monotonic() < end
         time.sleep(0.1)
     assert not stack.start().changed
 
 
 def test_killed_api_leaves_no_workers_behind(stack: Stack) -> None:
-    old = [pid for pid in stack.all_pids() if b"tasks_api" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    old = [
+        pid for pid in stack.all_pids() if b"tasks_api" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    ]
     assert len(old) == 3
     api = stack.pids()["api-web"]
     kill(api)
@@ -112,9 +120,8 @@ def test_supervisord_without_its_socket_is_replaced(stack: Stack) -> None:
 
 
 def test_taken_port_is_found_before_anything_starts(bare: Stack) -> None:
-    with socket.create_server(("127.0.0.1", bare.port)):
-        with pytest.raises(EmbeddedError) as refused:
-            bare.start()
+    with socket.create_server(("127.0.0.1", bare.port)), pytest.raises(EmbeddedError) as refused:
+        bare.start()
     assert f"api-web: port {bare.port} is taken by '" in str(refused.value)
     assert f"(pid {os.getpid()}, user " in str(refused.value)
     assert "set api_port to another port" in str(refused.value)

@@ -13,7 +13,6 @@ from stackwright.embedded import commands
 from tests.embedded.conftest import GREETING, PASSWORD
 from tests.embedded.stacks import Stack, listeners
 
-
 SECRET = PASSWORD.strip().encode()
 
 
@@ -67,9 +66,8 @@ def test_the_password_is_in_no_argument_and_no_environment(stack: Stack) -> None
 
 def test_the_password_is_in_no_log_and_no_readable_file(stack: Stack) -> None:
     for path in stack.folder.root.rglob("*"):
-        if path.is_file() and "postgres" not in path.parts:
-            if SECRET in path.read_bytes():
-                assert path.stat().st_mode & 0o077 == 0, path
+        if path.is_file() and "postgres" not in path.parts and SECRET in path.read_bytes():
+            assert path.stat().st_mode & 0o077 == 0, path
     for log in (stack.folder.root / "logs").iterdir():
         assert SECRET not in log.read_bytes(), log
 
@@ -107,7 +105,10 @@ def test_data_folder_is_closed_and_checksummed(stack: Stack) -> None:
     assert stack.sql("SHOW data_checksums") == "on"
     assert stack.sql("SHOW server_encoding") == "UTF8"
     assert stack.sql("SELECT lower('ÁÉ🎉')") == "áé🎉"
-    assert stack.sql("SELECT rolpassword ~ '^SCRAM-SHA-256' FROM pg_authid WHERE rolname = 'admin'") == "t"
+    assert (
+        stack.sql("SELECT rolpassword ~ '^SCRAM-SHA-256' FROM pg_authid WHERE rolname = 'admin'")
+        == "t"
+    )
     assert not (stack.folder.data / "postgres.new").exists()
 
 
@@ -118,7 +119,14 @@ def test_redis_keeps_nothing_on_disk(stack: Stack) -> None:
 
 
 def test_supervisorctl_works_by_itself(stack: Stack) -> None:
-    command = [sys.executable, "-m", "supervisor.supervisorctl", "-c", str(stack.folder.config), "status"]
+    command = [
+        sys.executable,
+        "-m",
+        "supervisor.supervisorctl",
+        "-c",
+        str(stack.folder.config),
+        "status",
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/")
     assert done.returncode == 0, done.stdout + done.stderr
     assert [line.split()[:2] for line in done.stdout.splitlines()] == [

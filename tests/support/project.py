@@ -123,3 +123,9 @@ def tree(folder: Path) -> dict[str, bytes]:
     return {
         str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()
     }
+
+
+def recap(output: str) -> dict[str, int]:
+    """Ansible's closing counts of one host: ``{"ok": 5, "changed": 0, …}``."""
+    line = next(line for line in output.splitlines() if " ok=" in line and " changed=" in line)
+    return {name: int(count) for name, _, count in (word.partition("=") for word in line.split()) if count}

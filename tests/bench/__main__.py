@@ -1,0 +1,49 @@
+"""``python -m tests.bench [--rounds N] [--only PART …] [--write]``."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.bench import rendering, runtimes
+from tests.bench.report import Report, machine
+from tests.support.project import ROOT
+
+PARTS: dict[str, Callable[[Path, int, Report], None]] = {
+    "rendering": rendering.measure,
+    "embedded": runtimes.measure_embedded,
+    "compose": runtimes.measure_compose,
+}
+PAGE = ROOT / "docs" / "benchmarks.md"
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3, help="measurements of everything (default 3)")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), help="parts to measure")
+    parser.add_argument("--write", action="store_true", help=f"write {PAGE.relative_to(ROOT)} too")
+    options = parser.parse_args()
+    if options.rounds < 1:
+        parser.error("--rounds needs at least 1")
+    return options
+
+
+def main() -> None:
+    """Measure the parts asked for, one after the other, and print the table."""
+    options = _options()
+    report = Report(machine(), options.rounds)
+    with tempfile.TemporaryDirectory(prefix="stackwright-bench-") as name:
+        folder = Path(name)
+        folder.chmod(0o711)  # as root, the embedded runtime's unprivileged user must get through
+        for part in options.only:
+            PARTS[part](folder / part, options.rounds, report)
+    print(report.text())
+    if options.write:
+        PAGE.parent.mkdir(exist_ok=True)
+        PAGE.write_text(report.page(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

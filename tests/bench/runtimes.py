@@ -1,0 +1,125 @@
+"""Cold start and no-op of both runtimes, Compose beside bare ``docker compose up`` on the same folder."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import time
+from collections import defaultdict
+from pathlib import Path
+
+from stackwright.engine import probe_engine
+
+from tests.bench.plays import SETTINGS, BrokenRunError, play
+from tests.bench.report import Figure, Report, ratio
+from tests.support.project import Project
+
+EMBEDDED, COMPOSE = "benche", "benchc"
+EMBEDDED_PORT, COMPOSE_PORT = 21610, 21620
+AIMS = {"embedded cold": 20.0, "embedded no-op": 6.0, "compose no-op": 8.0}
+HANG_SECONDS = 600  # only to end a command that hangs
+
+Times = defaultdict[str, list[float]]
+
+
+def _project(folder: Path, name: str, runtime: str, port: int) -> Project:
+    project = Project(folder)
+    project.environment(name, f"api_port: {port}\nstack_runtime: {runtime}\n{SETTINGS}")
+    return project
+
+
+def _figure(times: Times, what: str, label: str) -> Figure:
+    return Figure(label, times[what], AIMS.get(what))
+
+
+def _unchanged(project: Project, name: str, times: Times) -> None:
+    """``site.yml`` twice and ``start.yml`` once on what runs already."""
+    for _ in range(2):
+        times["no-op"].append(play(project, name, "site.yml", noop=True))
+    times["start"].append(play(project, name, "playbooks/start.yml", noop=True))
+
+
+def measure_embedded(folder: Path, rounds: int, report: Report) -> None:
+    """Start in an empty output folder, then unchanged; stopped and removed after each round."""
+    project = _project(folder, EMBEDDED, "embedded", EMBEDDED_PORT)
+    times: Times = defaultdict(list)
+    for _ in range(rounds):
+        try:
+            times["cold"].append(play(project, EMBEDDED, "site.yml"))
+            _unchanged(project, EMBEDDED, times)
+        finally:
+            if project.output(EMBEDDED).exists():
+                play(project, EMBEDDED, "playbooks/stop.yml")
+                shutil.rmtree(project.output(EMBEDDED))
+    report.add(
+        Figure("embedded, cold start: site.yml", times["cold"], AIMS["embedded cold"]),
+        Figure("embedded, no-op: site.yml", times["no-op"], AIMS["embedded no-op"]),
+        Figure("embedded, no-op: start.yml alone", times["start"]),
+    )
+
+
+def _docker(*words: str, cwd: Path) -> float:
+    """Seconds of one docker command. Raises BrokenRunError."""
+    begin = time.monotonic()
+    done = subprocess.run(
+        ["docker", *words], cwd=cwd, capture_output=True, text=True, timeout=HANG_SECONDS, check=False
+    )
+    seconds = time.monotonic() - begin
+    if done.returncode != 0:
+        raise BrokenRunError(f"docker {' '.join(words)} failed:\n{done.stdout}{done.stderr}")
+    return seconds
+
+
+def _clear(output: Path) -> None:
+    """Containers, network and volume go, rendered files and images stay."""
+    _docker("compose", "down", "--volumes", "--remove-orphans", "--timeout", "10", cwd=output)
+
+
+def _bare(output: Path, times: Times) -> None:
+    up = ("compose", "up", "--detach", "--wait")
+    times["bare cold"].append(_docker(*up, cwd=output))
+    times["bare no-op"] += [_docker(*up, cwd=output) for _ in range(2)]
+
+
+def _ours(project: Project, times: Times) -> None:
+    times["cold"].append(play(project, COMPOSE, "site.yml"))
+    _unchanged(project, COMPOSE, times)
+
+
+def _remove_images(output: Path) -> None:
+    images = json.loads((output / "manifest.json").read_text(encoding="utf-8"))["images"]
+    own = [image["reference"] for image in images.values() if image["context"]]
+    _docker("image", "rm", *own, cwd=output)
+
+
+def measure_compose(folder: Path, rounds: int, report: Report) -> None:
+    """Start without containers or volume, then unchanged, in turn with bare Compose; everything removed at the end."""
+    engine = probe_engine()
+    if not engine.usable:
+        report.note(f"compose: not measured, {engine.reason}")
+        return
+    project = _project(folder, COMPOSE, "compose", COMPOSE_PORT)
+    output = project.output(COMPOSE)
+    times: Times = defaultdict(list)
+    play(project, COMPOSE, "playbooks/render.yml")
+    try:
+        report.note(f"compose: images built beforehand in {play(project, COMPOSE, 'playbooks/build.yml'):.1f} s")
+        for number in range(rounds):
+            runs = [lambda: _ours(project, times), lambda: _bare(output, times)]
+            for run in runs if number % 2 == 0 else runs[::-1]:
+                _clear(output)
+                run()
+    finally:
+        _clear(output)
+        _remove_images(output)
+    cold, noop = Figure("compose, cold start: site.yml", times["cold"]), _noop(times)
+    bare_cold = Figure("bare docker compose up, cold start", times["bare cold"])
+    bare_noop = Figure("bare docker compose up, no-op", times["bare no-op"])
+    start = Figure("compose, no-op: start.yml alone", times["start"])
+    report.add(cold, bare_cold, ratio("cold start, ours / bare", cold, bare_cold))
+    report.add(noop, start, bare_noop, ratio("no-op, ours / bare", noop, bare_noop))
+
+
+def _noop(times: Times) -> Figure:
+    return Figure("compose, no-op: site.yml", times["no-op"], AIMS["compose no-op"])

@@ -1,0 +1,148 @@
+"""The main job on Docker: what a second run, a changed setting, another runtime and each known failure do."""
+
+from __future__ import annotations
+
+import json
+import socket
+
+import pytest
+
+from tests.stack.conftest import Stack, run
+from tests.support.project import recap
+
+pytestmark = pytest.mark.docker
+
+
+@pytest.fixture(scope="module")
+def stack(own_stack: Stack) -> Stack:
+    """An environment of its own, up."""
+    done = own_stack.site()
+    assert done.returncode == 0, done.output
+    return own_stack
+
+
+def test_the_summary_says_where_what_and_how_long(stack: Stack) -> None:
+    output = stack.site().output
+    assert "Environment swlife is up and verified" in output
+    assert f"url         http://localhost:{stack.port}" in output
+    assert "runtime     compose (asked for by stack_runtime, and Docker Engine" in output
+    assert "tasks       3 seeded tasks found" in output
+    assert "proofs      11 of 11 held" in output
+    assert "seconds     " in output
+
+
+def test_a_second_run_changes_nothing_and_restarts_nothing(stack: Stack) -> None:
+    before = stack.containers()
+    done = stack.site()
+    assert recap(done.output)["changed"] == 0
+    assert len(before) == 3
+    assert stack.containers() == before
+
+
+def test_an_unchanged_tree_asks_no_builder(stack: Stack) -> None:
+    done = stack.play("playbooks/build.yml", "-v", DOCKER_BUILDKIT="0")
+    assert recap(done.output)["changed"] == 0
+
+
+def test_a_changed_setting_recreates_only_the_service_it_concerns(stack: Stack) -> None:
+    before = stack.containers()
+    done = stack.site("-e", "api_log_level=WARNING")
+    assert done.returncode == 0, done.output
+    after = stack.containers()
+    changed = {name for name in before if before[name] != after.get(name)}
+    assert changed == {"swlife-api-web"}
+    assert stack.site().returncode == 0
+
+
+def test_check_mode_starts_and_writes_nothing(stack: Stack) -> None:
+    before = stack.containers()
+    compose = (stack.folder / "docker-compose.yml").read_bytes()
+    done = stack.play("playbooks/render.yml", "-e", "api_log_level=ERROR", "--check", "--diff")
+    assert recap(done.output)["changed"] == 1
+    assert (stack.folder / "docker-compose.yml").read_bytes() == compose
+    assert stack.containers() == before
+
+
+def test_verification_leaves_a_report_and_no_task(stack: Stack) -> None:
+    report = json.loads((stack.folder / "verify.json").read_text())
+    assert all(proof["ok"] for proof in report["proofs"])
+    assert stack.request("GET", "/tasks")[1]["count"] == 3
+
+
+def test_status_and_logs(stack: Stack) -> None:
+    status = stack.play("playbooks/status.yml").output
+    assert "swlife-api-web" in status
+    assert "(healthy)" in status
+    logs = stack.play("playbooks/logs.yml", "-e", "service=api-web", "-e", "lines=5").output
+    assert "Cache" in logs
+
+
+def test_a_wrong_password_on_an_old_volume_is_explained(stack: Stack) -> None:
+    done = stack.site("-e", "db_password=another-one", "-e", "stack_verify_timeout_seconds=5")
+    assert done.returncode != 0
+    assert "password authentication failed" in done.output
+    assert "ALTER ROLE" in done.output
+    assert "another-one" not in done.output
+    assert stack.site().returncode == 0
+
+
+def test_a_missing_image_is_explained(stack: Stack) -> None:
+    reference = run("docker", "inspect", "--format", "{{.Config.Image}}", "swlife-api-web").stdout
+    stack.compose("rm", "--stop", "--force", "api-web")
+    run("docker", "rmi", "--force", reference.strip())
+    done = stack.play("playbooks/start.yml")
+    assert done.returncode != 0
+    assert reference.strip() in done.output
+    assert "make build" in done.output
+    assert stack.site().returncode == 0
+
+
+def test_a_service_that_does_not_come_up_is_explained(stack: Stack) -> None:
+    done = stack.site(
+        "-e", '{"api_environment": {"DB_PORT": "nonsense"}}', "-e", "stack_start_timeout_seconds=20"
+    )
+    assert done.returncode != 0
+    assert "DB_PORT must be a whole number" in done.output
+    assert stack.site().returncode == 0
+
+
+def test_changing_the_runtime_stops_the_other_and_keeps_its_data(stack: Stack) -> None:
+    stack.request("POST", "/tasks", {"title": "on Docker"})
+    done = stack.play("site.yml", "-e", "stack_runtime=embedded")
+    try:
+        assert done.returncode == 0, done.output
+        assert "back with RUNTIME=compose" in done.output
+        assert not stack.containers()
+        assert stack.request("GET", "/tasks")[1]["count"] == 3
+    finally:
+        assert stack.play("playbooks/stop.yml").returncode == 0
+    assert stack.site().returncode == 0
+    titles = [task["title"] for task in stack.request("GET", "/tasks")[1]["tasks"]]
+    assert titles[0] == "on Docker"
+
+
+def test_a_port_taken_by_another_program_is_named_before_anything_starts(stack: Stack) -> None:
+    assert stack.play("playbooks/stop.yml").returncode == 0
+    with socket.create_server(("127.0.0.1", stack.port)):
+        done = stack.site()
+    assert done.returncode != 0
+    assert f"host port {stack.port} is taken by" in done.output
+    assert "python" in done.output
+    assert not stack.containers()
+
+
+def test_compose_without_an_engine_names_the_way_to_get_one(stack: Stack) -> None:
+    done = stack.play(
+        "playbooks/render.yml",
+        "-e",
+        "stack_runtime=compose",
+        DOCKER_HOST="unix:///nonexistent.sock",
+    )
+    assert done.returncode != 0
+    assert "make engine" in done.output
+
+
+def test_auto_without_an_engine_takes_embedded_and_says_why(stack: Stack) -> None:
+    done = stack.play("playbooks/render.yml", DOCKER_HOST="unix:///nonexistent.sock")
+    assert done.returncode == 0, done.output
+    assert "runtime embedded: no engine answers" in done.output
