@@ -16,7 +16,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     engine = probe_engine() if marked else None
     if engine and not engine.usable:
         for item in marked:
-            item.add_marker(pytest.mark.skip(reason=f"needs a Docker engine with Compose v2: {engine.reason}"))
+            item.add_marker(
+                pytest.mark.skip(reason=f"needs a Docker engine with Compose v2: {engine.reason}")
+            )
 
 
 @pytest.fixture

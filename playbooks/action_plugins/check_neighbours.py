@@ -46,7 +46,11 @@ class OpenLoader(DataLoader):  # type: ignore[misc]
 def _host_of(host_vars: dict[str, Any]) -> str:
     """The machine behind an inventory host, as far as its name tells."""
     address = str(host_vars.get("ansible_host", host_vars["inventory_hostname"]))
-    return "localhost" if host_vars.get("ansible_connection") == "local" or address in THIS_MACHINE else address
+    return (
+        "localhost"
+        if host_vars.get("ansible_connection") == "local" or address in THIS_MACHINE
+        else address
+    )
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -54,7 +58,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]
 
     _requires_connection = False
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+    def run(
+        self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
         """Collect the claims of every environment and fail where two of them collide."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         variables = task_vars or {}
@@ -67,20 +73,31 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                 found.append(claims)
         problems = conflicts(found, ours)
         if problems:
-            raise AnsibleActionFail("\n".join(str(RefusedError(*item)) for item in problems.items()))
+            raise AnsibleActionFail(
+                "\n".join(str(RefusedError(*item)) for item in problems.items())
+            )
         names = ", ".join(claims.environment for claims in found)
-        result["msg"] = f"no conflicts between {names}" + (f"; not compared: {', '.join(skipped)}" if skipped else "")
+        result["msg"] = f"no conflicts between {names}" + (
+            f"; not compared: {', '.join(skipped)}" if skipped else ""
+        )
         return result
 
     def _hosts_in_play(self, variables: dict[str, Any]) -> Iterator[dict[str, Any]]:
         for host in variables["ansible_play_hosts"]:
             yield variables["hostvars"].raw_get(host)
 
-    def _hosts_beside(self, variables: dict[str, Any], skipped: list[str]) -> Iterator[dict[str, Any]]:
+    def _hosts_beside(
+        self, variables: dict[str, Any], skipped: list[str]
+    ) -> Iterator[dict[str, Any]]:
         """Variables of the hosts outside this play: left out by --limit, or in inventories beside those in use."""
         in_use = {Path(str(source)).resolve() for source in variables["ansible_inventory_sources"]}
         folders = {path if path.is_dir() else path.parent for path in in_use}
-        files = {path for folder in folders for path in folder.glob("*") if path.suffix in INVENTORY_SUFFIXES}
+        files = {
+            path
+            for folder in folders
+            for path in folder.glob("*")
+            if path.suffix in INVENTORY_SUFFIXES
+        }
         in_play = set(variables["ansible_play_hosts"])
         if set(variables["groups"]["all"]) <= in_play:
             files -= in_use
@@ -102,7 +119,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     def _claims(
         self, hosts: Iterator[dict[str, Any]], extra: set[str], skipped: list[str]
     ) -> Iterator[Claims]:
-        secrets = [name for name, setting in load_schema(layout.SCHEMA_FILE).items() if setting.secret]
+        secrets = [
+            name for name, setting in load_schema(layout.SCHEMA_FILE).items() if setting.secret
+        ]
         for host_vars in hosts:
             templar = self._templar.copy_with_new_env(available_variables=host_vars)
             try:

@@ -48,10 +48,16 @@ def _edited_problem(plan: Plan, environment: str) -> RefusedError:
 def _write_problem(error: OSError, root: Path, environment: str) -> RefusedError:
     """A file that cannot be read or written; a run that was cut while replacing is completed by the next one."""
     begun = (root / NEXT_MANIFEST).exists()
-    state = "some files were replaced, and the next run completes them" if begun else "nothing was replaced"
+    state = (
+        "some files were replaced, and the next run completes them"
+        if begun
+        else "nothing was replaced"
+    )
     reason = f"{error.strerror or type(error).__name__}; {state}"
     fix = "free space or give this user the permission, then run it again; or set another stack_output_dir"
-    return RefusedError(environment, [Problem("stack_output_dir", reason, fix, str(error.filename or root))])
+    return RefusedError(
+        environment, [Problem("stack_output_dir", reason, fix, str(error.filename or root))]
+    )
 
 
 def _summary(plan: Plan) -> str:
@@ -70,7 +76,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     _requires_connection = False
     _supports_check_mode = True
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+    def run(
+        self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
         """Validate, render, check, compare, write."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         secrets: list[str] = []

@@ -5,8 +5,8 @@ that nothing runs that was not validated. With false only the manifest is read, 
 looked at and stopped whatever became of its settings.
 The fact has ``environment``, ``project``, ``runtime``, ``base_images`` (registry or distro),
 ``images`` and ``stand_ins`` (references by service and by kind), ``services`` in start order, ``output_dir``,
-``project_dir``, ``running`` (the runtimes it runs in now), ``evidence`` and ``logs`` (commands that tell what happened), and when
-current ``settings`` (all but the secret ones) and ``access`` (see stackwright.access).
+``project_dir``, ``running`` (the runtimes it runs in now), ``evidence`` and ``logs`` (commands that tell what
+happened), and when current ``settings`` (all but the secret ones) and ``access`` (see stackwright.access).
 """
 
 from __future__ import annotations
@@ -37,7 +37,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     _requires_connection = False
     _supports_check_mode = True
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+    def run(
+        self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
         """Read the manifest, and with ``current`` compare it with the settings."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         variables = task_vars or {}
@@ -56,14 +58,21 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             facts["running"] = running_runtimes(output, manifest["project"])
             where = (manifest["runtime"], str(output), manifest["services"])
             facts["evidence"] = evidence_commands(*where)
-            facts["logs"] = {name: facts["evidence"][f"log of {name}"] for name in manifest["services"]}
+            facts["logs"] = {
+                name: facts["evidence"][f"log of {name}"] for name in manifest["services"]
+            }
             if plain(self._templar.template(self._task.args.get("current", True))):
                 values = resolve_environment(variables, self._templar, self._loader)
                 reason = self._stale(values, manifest)
                 if reason:
-                    return result | {"failed": True, "msg": f"{environment}: {output} {reason}. Run: {advice}"}
+                    return result | {
+                        "failed": True,
+                        "msg": f"{environment}: {output} {reason}. Run: {advice}",
+                    }
                 schema = load_schema(layout.SCHEMA_FILE)
-                facts["settings"] = {name: value for name, value in values.items() if not schema[name].secret}
+                facts["settings"] = {
+                    name: value for name, value in values.items() if not schema[name].secret
+                }
                 facts["access"] = access(*where, values)
             return result | {"ansible_facts": {"_stack": facts}}
         except (RefusedError, RenderError, UnprivilegedError) as refused:
@@ -78,4 +87,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         plan = plan_tree(prepared.root, prepared.files, prepared.record)
         if plan.edited:
             return f"has files edited by hand since it was rendered: {', '.join(plan.edited)}"
-        return "" if plan.is_noop else "is out of date: settings, templates or sources changed since it was rendered"
+        return (
+            ""
+            if plan.is_noop
+            else "is out of date: settings, templates or sources changed since it was rendered"
+        )

@@ -23,7 +23,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]
 
     _requires_connection = False
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+    def run(
+        self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
         """Resolve and check the settings; nothing else."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         try:

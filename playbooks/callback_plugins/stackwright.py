@@ -105,7 +105,9 @@ class CallbackModule(DefaultCallback):  # type: ignore[misc]
             self._print_task_banner(result.task)
         self._handle_warnings(values)
         tail = values.get("stderr_lines") or []
-        text = "\n".join([message.strip(), *(f"    {line}" for line in tail if line not in message)])
+        text = "\n".join(
+            [message.strip(), *(f"    {line}" for line in tail if line not in message)]
+        )
         self._display.display(f"failed: [{self.host_label(result)}]\n{text}", color=C.COLOR_ERROR)
         if ignore_errors:
             self._display.display("...ignoring", color=C.COLOR_SKIP)
@@ -113,7 +115,10 @@ class CallbackModule(DefaultCallback):  # type: ignore[misc]
     def v2_playbook_on_stats(self, stats: Any) -> None:
         """Ansible's recap, then one summary per verified environment."""
         ends = [begin for _, begin in self._phases[1:]] + [time.monotonic()]
-        spans = [f"{name} {end - begin:.1f}" for (name, begin), end in zip(self._phases, ends, strict=True)]
+        spans = [
+            f"{name} {end - begin:.1f}"
+            for (name, begin), end in zip(self._phases, ends, strict=True)
+        ]
         total = ends[-1] - self._phases[0][1] if self._phases else 0.0
         super().v2_playbook_on_stats(stats)
         for host, proven in self._proven.items():

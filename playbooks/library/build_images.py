@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -30,11 +31,18 @@ class CommandFailedError(Exception):
         super().__init__(f"{purpose} failed")
 
 
-def run(purpose: str, command: list[str], seconds: int, **environment: str) -> subprocess.CompletedProcess[str]:
+def run(
+    purpose: str, command: list[str], seconds: int, **environment: str
+) -> subprocess.CompletedProcess[str]:
     """Run a command with more environment. Raises CommandFailedError when it cannot be run or takes too long."""
     try:
         return subprocess.run(
-            command, capture_output=True, text=True, timeout=seconds, check=False, env={**os.environ, **environment}
+            command,
+            capture_output=True,
+            text=True,
+            timeout=seconds,
+            check=False,
+            env={**os.environ, **environment},
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise CommandFailedError(purpose, str(error)) from None
@@ -59,11 +67,17 @@ def missing(references: list[str]) -> list[str]:
     return [reference for reference in references if reference not in present]
 
 
-def obtain(parameters: dict, lacking: list[str]) -> None:
+def obtain(parameters: dict[str, Any], lacking: list[str]) -> None:
     """Build or pull what is lacking: base images first, then those of the services."""
     images = parameters["images"]
-    built = {name for name, image in images.items() if image["context"] and image["reference"] in lacking}
-    bases = {kind: reference for kind, reference in parameters["stand_ins"].items() if reference in lacking}
+    built = {
+        name for name, image in images.items() if image["context"] and image["reference"] in lacking
+    }
+    bases = {
+        kind: reference
+        for kind, reference in parameters["stand_ins"].items()
+        if reference in lacking
+    }
     if bases:
         insist(
             "building the stand-in base images",
@@ -79,7 +93,16 @@ def obtain(parameters: dict, lacking: list[str]) -> None:
             insist(f"pulling {reference}", ["docker", "pull", "--quiet", reference])
     if built:
         compose_file = f"{parameters['output_dir']}/docker-compose.yml"
-        command = ["docker", "compose", "--file", compose_file, "--progress", "plain", "build", *sorted(built)]
+        command = [
+            "docker",
+            "compose",
+            "--file",
+            compose_file,
+            "--progress",
+            "plain",
+            "build",
+            *sorted(built),
+        ]
         insist(f"building {', '.join(sorted(built))}", command, DOCKER_BUILDKIT="1")
 
 
@@ -103,11 +126,15 @@ def main() -> None:
         lacking = missing(list(dict.fromkeys(services)))
         # Stand-ins only carry builds: with every service image there, nobody needs them.
         if lacking or not services:
-            lacking += missing([ref for ref in parameters["stand_ins"].values() if ref not in services])
+            lacking += missing(
+                [ref for ref in parameters["stand_ins"].values() if ref not in services]
+            )
         if lacking and not module.check_mode:
             obtain(parameters, lacking)
     except CommandFailedError as failed:
-        module.fail_json(msg=str(failed), stderr=failed.output, stderr_lines=failed.output.splitlines()[-40:])
+        module.fail_json(
+            msg=str(failed), stderr=failed.output, stderr_lines=failed.output.splitlines()[-40:]
+        )
     present = [reference for reference in services if reference not in lacking]
     module.exit_json(changed=bool(lacking), present=present, obtained=lacking)
 

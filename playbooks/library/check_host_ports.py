@@ -50,7 +50,9 @@ def main() -> None:
     )
     address = module.params["address"]
     services = module.params["services"].items()
-    wanted = [(name, port) for name, entry in services if entry["enabled"] for port in entry["host_ports"]]
+    wanted = [
+        (name, port) for name, entry in services if entry["enabled"] for port in entry["host_ports"]
+    ]
     taken = [(name, port) for name, port in wanted if is_taken(address, port)]
     ours = published_by(module.params["project"]) if taken else ""
     problems = [

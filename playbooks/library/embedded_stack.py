@@ -26,8 +26,8 @@ description:
   - Data in output_dir/embedded/data outlive a stop.
 options:
   output_dir: {type: path, required: true, description: Folder with the rendered files of the environment.}
-  state: {type: str, choices: [started, stopped, status, logs], default: started, description: What to do.
-    C(started) starts what does not run, restarts what has changed, and waits until everything is healthy.}
+  state: {type: str, choices: [started, stopped, status, logs], default: started, description: "What to do.
+    C(started) starts what does not run, restarts what has changed, and waits until everything is healthy."}
   timeout: {type: int, default: 120, description: Longest time in seconds that starting or stopping may take.}
   service: {type: str, default: "", description: "For C(logs): one service or C(supervisord); all services if empty."}
   lines: {type: int, default: 50, description: "For C(logs): last lines per service."}

@@ -42,9 +42,15 @@ class VarsModule(BaseVarsPlugin):  # type: ignore[misc]
             for file in loader.find_vars_files(str(folder), entity.name) if folder.is_dir() else []:
                 try:
                     if _is_vault(file):
-                        loader.load_from_file(file, cache="all", unsafe=True, trusted_as_template=True)
+                        loader.load_from_file(
+                            file, cache="all", unsafe=True, trusted_as_template=True
+                        )
                 except AnsibleVaultError:
-                    state = "the password given does not open it" if loader._vault.secrets else "no password was given"
+                    state = (
+                        "the password given does not open it"
+                        if loader._vault.secrets
+                        else "no password was given"
+                    )
                     raise AnsibleError(
                         f"{file} is encrypted with Ansible Vault ({state}): add --ask-vault-pass or "
                         "--vault-password-file FILE, or set ANSIBLE_VAULT_PASSWORD_FILE"

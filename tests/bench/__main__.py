@@ -21,8 +21,12 @@ PAGE = ROOT / "docs" / "benchmarks.md"
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3, help="measurements of everything (default 3)")
-    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), help="parts to measure")
+    parser.add_argument(
+        "--rounds", type=int, default=3, help="measurements of everything (default 3)"
+    )
+    parser.add_argument(
+        "--only", nargs="+", choices=PARTS, default=list(PARTS), help="parts to measure"
+    )
     parser.add_argument("--write", action="store_true", help=f"write {PAGE.relative_to(ROOT)} too")
     options = parser.parse_args()
     if options.rounds < 1:

@@ -8,7 +8,9 @@ import time
 from tests.support.project import Project, Run
 
 CHANGED = re.compile(r"^\S+ +: ok=\d+ +changed=(\d+) ", re.MULTILINE)
-SETTINGS = "db_password: bench-pT7-9zQ-unlikely\nsecrets_strict: false\nsecrets_delivery: environment\n"
+SETTINGS = (
+    "db_password: bench-pT7-9zQ-unlikely\nsecrets_strict: false\nsecrets_delivery: environment\n"
+)
 
 
 class BrokenRunError(Exception):
@@ -20,7 +22,9 @@ def _check(done: Run, what: str, noop: bool) -> None:
     if done.returncode != 0 or not changed:
         raise BrokenRunError(f"{what} failed with exit code {done.returncode}:\n{done.output}")
     if noop and any(changed):
-        raise BrokenRunError(f"{what} changed {sum(changed)} things where nothing was to change:\n{done.output}")
+        raise BrokenRunError(
+            f"{what} changed {sum(changed)} things where nothing was to change:\n{done.output}"
+        )
 
 
 def play(project: Project, inventory: str, playbook: str, noop: bool = False) -> float:

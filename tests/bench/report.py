@@ -14,8 +14,9 @@ from stackwright.engine import probe_engine
 
 HEADER = ("what", "median", "min - max", "runs", "aim", "")
 METHOD = """\
-`make bench` measures wall-clock seconds of whole `ansible-playbook` calls, as a user waits for them. Cold start: nothing
-runs, there are no data, images are built; `site.yml` ends verified. No-op: `site.yml` again, which must report changed=0.
+`make bench` measures wall-clock seconds of whole `ansible-playbook` calls, as a user waits for them. Cold start:
+nothing runs, there are no data, images are built; `site.yml` ends verified. No-op: `site.yml` again, which must report
+changed=0.
 Bare Compose is `docker compose up --detach --wait` in the same rendered folder, in turn with ours; it neither checks
 settings nor renders nor verifies. Aims are for two cores and decide nothing."""
 
@@ -41,7 +42,14 @@ class Figure:
         spread = f"{low} - {high}" if len(self.values) > 1 else ""
         aim = "" if self.aim is None else f"<= {self.aim:g} {self.unit}"
         verdict = "" if self.aim is None else ("met" if self.median <= self.aim else "missed")
-        return (self.what, f"{self.median:.{digits}f} {self.unit}", spread, str(len(self.values)), aim, verdict)
+        return (
+            self.what,
+            f"{self.median:.{digits}f} {self.unit}",
+            spread,
+            str(len(self.values)),
+            aim,
+            verdict,
+        )
 
 
 def ratio(what: str, ours: Figure, bare: Figure) -> Figure:
@@ -56,7 +64,9 @@ def machine() -> str:
         datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         f"{len(os.sched_getaffinity(0))} cores, load {os.getloadavg()[0]:.1f} at the start",
         f"Python {platform.python_version()}, ansible-core {version('ansible-core')}",
-        f"Docker Engine {engine.version}, Compose {engine.compose_version}" if engine.usable else engine.reason,
+        f"Docker Engine {engine.version}, Compose {engine.compose_version}"
+        if engine.usable
+        else engine.reason,
     ]
     return "; ".join(parts)
 
@@ -85,9 +95,14 @@ class Report:
         """The table in columns, for a terminal."""
         rows = [HEADER, *(figure.row() for figure in self.figures)]
         widths = [max(len(row[column]) for row in rows) for column in range(len(HEADER))]
-        lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
+        lines = [
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+            for row in rows
+        ]
         lines.insert(1, "  ".join("-" * width for width in widths))
-        return "\n".join(["", self.machine, "", *(line.rstrip() for line in lines), "", *self.notes])
+        return "\n".join(
+            ["", self.machine, "", *(line.rstrip() for line in lines), "", *self.notes]
+        )
 
     def page(self) -> str:
         """The table in Markdown, with how it was measured."""
@@ -95,4 +110,7 @@ class Report:
         table = ["| " + " | ".join(row) + " |" for row in rows]
         notes = [f"- {note}" for note in self.notes]
         title = "# Benchmarks"
-        return "\n".join([title, "", METHOD, "", self.machine + ".", "", *table, "", *notes]).rstrip() + "\n"
+        return (
+            "\n".join([title, "", METHOD, "", self.machine + ".", "", *table, "", *notes]).rstrip()
+            + "\n"
+        )

@@ -63,7 +63,12 @@ def _docker(*words: str, cwd: Path) -> float:
     """Seconds of one docker command. Raises BrokenRunError."""
     begin = time.monotonic()
     done = subprocess.run(
-        ["docker", *words], cwd=cwd, capture_output=True, text=True, timeout=HANG_SECONDS, check=False
+        ["docker", *words],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=HANG_SECONDS,
+        check=False,
     )
     seconds = time.monotonic() - begin
     if done.returncode != 0:
@@ -104,7 +109,9 @@ def measure_compose(folder: Path, rounds: int, report: Report) -> None:
     times: Times = defaultdict(list)
     play(project, COMPOSE, "playbooks/render.yml")
     try:
-        report.note(f"compose: images built beforehand in {play(project, COMPOSE, 'playbooks/build.yml'):.1f} s")
+        report.note(
+            f"compose: images built beforehand in {play(project, COMPOSE, 'playbooks/build.yml'):.1f} s"
+        )
         for number in range(rounds):
             runs = [lambda: _ours(project, times), lambda: _bare(output, times)]
             for run in runs if number % 2 == 0 else runs[::-1]:

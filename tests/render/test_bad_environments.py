@@ -39,7 +39,20 @@ def test_a_plain_name_is_fine(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["Shop", "shop-eu", "../shop", "a/b", "shop eu", "2shop", "_shop", "a" * 31, "loja_ã", "shop\n", "."]
+    "name",
+    [
+        "Shop",
+        "shop-eu",
+        "../shop",
+        "a/b",
+        "shop eu",
+        "2shop",
+        "_shop",
+        "a" * 31,
+        "loja_ã",
+        "shop\n",
+        ".",
+    ],
 )
 def test_a_bad_name_is_the_one_thing_said_about_the_environment(name: str, tmp_path: Path) -> None:
     seen = look_at(tmp_path, {name: {"hosts": {"x-host": LOCAL}}})["x"]
@@ -51,7 +64,9 @@ def test_a_bad_name_is_the_one_thing_said_about_the_environment(name: str, tmp_p
 
 
 def test_a_host_in_two_groups_has_no_environment(tmp_path: Path) -> None:
-    seen = look_at(tmp_path, {"one": {"hosts": {"x-host": LOCAL}}, "two": {"hosts": {"x-host": {}}}})["x"]
+    seen = look_at(
+        tmp_path, {"one": {"hosts": {"x-host": LOCAL}}, "two": {"hosts": {"x-host": {}}}}
+    )["x"]
     assert "host x-host is in 2 groups, and its group names the environment" in said(seen)
     assert "put the host into exactly one group named after the environment" in said(seen)
 
@@ -66,8 +81,12 @@ def test_a_host_may_not_carry_its_groups_name(tmp_path: Path) -> None:
     assert "host shop carries its group's name, which hides the group's variables" in said(seen)
 
 
-def test_a_setting_among_an_inventorys_group_variables_is_refused_since_it_has_no_effect(tmp_path: Path) -> None:
-    seen = look_at(tmp_path, {"shop": {"vars": {"api_port": 5044}, "hosts": {"x-host": LOCAL}}})["x"]
+def test_a_setting_among_an_inventorys_group_variables_is_refused_since_it_has_no_effect(
+    tmp_path: Path,
+) -> None:
+    seen = look_at(tmp_path, {"shop": {"vars": {"api_port": 5044}, "hosts": {"x-host": LOCAL}}})[
+        "x"
+    ]
     (problem,) = seen.problems
     assert problem.setting == "api_port"
     assert "has no effect there" in problem.reason

@@ -75,9 +75,14 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Resolution]:
         host = {f"{case.name}-host": {"ansible_connection": "local", **case.host_vars}}
         groups[case.name] = {"hosts": host, "vars": case.group_vars}
     (folder / "inventory.yml").write_text(json.dumps(groups), encoding="utf-8")
-    (folder / "one.yml").write_text(json.dumps({"good_file": groups["good_file"]}), encoding="utf-8")
+    (folder / "one.yml").write_text(
+        json.dumps({"good_file": groups["good_file"]}), encoding="utf-8"
+    )
     found = look(folder / "inventory.yml")
-    by_option = {"given": {"vault_db_password": GOOD_SECRET}, "given_itself": {"db_password": GOOD_SECRET}}
+    by_option = {
+        "given": {"vault_db_password": GOOD_SECRET},
+        "given_itself": {"db_password": GOOD_SECRET},
+    }
     for name, extra in by_option.items():
         found[name] = look(folder / "one.yml", extra=extra)["good_file"]
     return found

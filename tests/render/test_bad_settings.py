@@ -40,11 +40,15 @@ def test_the_environment_beside_the_cases_is_fine(seen: dict[str, Resolution]) -
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_a_bad_setting_is_refused_with_name_place_reason_and_fix(case: Case, seen: dict[str, Resolution]) -> None:
+def test_a_bad_setting_is_refused_with_name_place_reason_and_fix(
+    case: Case, seen: dict[str, Resolution]
+) -> None:
     problems = [problem for problem in seen[case.name].problems if problem.setting == case.setting]
     said = str(RefusedError(case.name, seen[case.name].problems))
     assert problems, said
-    assert any(case.reason in problem.reason and case.fix in problem.fix for problem in problems), said
+    assert any(case.reason in problem.reason and case.fix in problem.fix for problem in problems), (
+        said
+    )
     assert said.startswith(f"environment {case.name}: ")
     assert "nothing was written" in said
     if case.value:
@@ -66,6 +70,8 @@ def test_only_the_bad_setting_is_named(case: Case, seen: dict[str, Resolution]) 
     ids=lambda case: case.name,
 )
 def test_the_place_is_file_and_line(case: Case, seen: dict[str, Resolution]) -> None:
-    places = {problem.where for problem in seen[case.name].problems if problem.setting == case.setting}
+    places = {
+        problem.where for problem in seen[case.name].problems if problem.setting == case.setting
+    }
     assert len(places) == 1
     assert places.pop().endswith(f"group_vars/{case.name}/main.yml:2")

@@ -34,18 +34,23 @@ HOSTILE = [
     *('"', "'", "'\"", "\"'", "a'b", 'a"b', "it's \"$5\" \\n", "\\", "\\n", "\\\\", "'\\", "\\'", "\\u0041", "\\x41"),
     *("a\nb", "\n", "a\n", "\na", "a\r\nb", "\r", "a\rb", "x\n    privileged: true", "x\nDB_HOST=evil", '"\nA="b'),
     *("'\nA='b", "{{ 7*7 }}", "{% raw %}", "{# x #}", "}}", "\x01", "\x1b[2J", "\x7f", "\x85", "\x9f", "\u2028"),
-    *("\u2029", "\ufeff", "\ufffe", "\uffff", "\U0001fffe", "\U0010ffff", "ção", "日本語", "\U0001f600", "שלום", "e\u0301"),
+    *("\u2029", "\ufeff", "\ufffe", "\uffff", "\U0001fffe", "\U0010ffff", "ção", "日本語", "\U0001f600", "שלום", "e\u0301"),  # noqa: E501
     *("\u200b", "\u202e", "x" * 5000, "\\" * 99, "$" * 99, "'" * 99, '"' * 99, string.printable),
 ]  # fmt: skip
 TEXT = st.one_of(
     st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=60),
-    st.text(st.sampled_from("$\\'\"`#{}%:=-!&*@|>,[] \t\r\n~ae0\u0085\u2028\ufeff\U0001f600"), max_size=30),
+    st.text(
+        st.sampled_from("$\\'\"`#{}%:=-!&*@|>,[] \t\r\n~ae0\u0085\u2028\ufeff\U0001f600"),
+        max_size=30,
+    ),
     st.sampled_from(HOSTILE),
 )
 SECRET = TEXT.filter(lambda text: 0 < len(text) <= 512 and not CONTROL.search(text))
 BATCH = st.lists(TEXT, min_size=20, max_size=60)
 # Each example is one call of Compose, 0.1 s, for its whole batch.
-EXAMPLES = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+EXAMPLES = settings(
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 _folders = itertools.count()
 
 
@@ -73,7 +78,9 @@ def assert_unchanged(texts: Sequence[str], password: str, understood: dict[str, 
 
 @EXAMPLES
 @given(texts=BATCH, password=SECRET)
-def test_any_text_comes_back_from_compose_and_adds_no_key(texts: list[str], password: str, tmp_path: Path) -> None:
+def test_any_text_comes_back_from_compose_and_adds_no_key(
+    texts: list[str], password: str, tmp_path: Path
+) -> None:
     understood = config(rendered(with_texts(texts, db_password=password)), fresh(tmp_path))
     assert_unchanged(texts, password, understood)
     harmless = rendered(with_texts(["x"] * len(texts), db_password="x"))
@@ -85,20 +92,28 @@ def test_every_known_trap_comes_back_from_compose(tmp_path: Path) -> None:
     assert_unchanged(HOSTILE, values["db_password"], config(rendered(values), tmp_path))
 
 
-@pytest.mark.parametrize("password", [text for text in HOSTILE if 0 < len(text) <= 512 and not CONTROL.search(text)])
+@pytest.mark.parametrize(
+    "password", [text for text in HOSTILE if 0 < len(text) <= 512 and not CONTROL.search(text)]
+)
 def test_a_password_as_a_file_is_the_password_and_nothing_else(password: str) -> None:
-    files = rendered(dev_values(secrets_delivery="file", secrets_strict=False, db_password=password))
+    files = rendered(
+        dev_values(secrets_delivery="file", secrets_strict=False, db_password=password)
+    )
     secrets = [file for path, file in files.items() if path.startswith("secrets/")]
     assert {file.content for file in secrets} == {password.encode()}
     assert {file.mode for file in secrets} == {0o400}
-    variables = b"".join(file.content for path, file in files.items() if path.startswith(("env/", "embedded/")))
+    variables = b"".join(
+        file.content for path, file in files.items() if path.startswith(("env/", "embedded/"))
+    )
     assert b"PASSWORD=" not in variables
     assert b'PASSWORD":' not in variables
 
 
 @EXAMPLES
 @given(texts=BATCH, password=SECRET)
-def test_any_text_written_unsafe_into_group_vars_comes_back(texts: list[str], password: str, tmp_path: Path) -> None:
+def test_any_text_written_unsafe_into_group_vars_comes_back(
+    texts: list[str], password: str, tmp_path: Path
+) -> None:
     """The whole way: a user's file, Ansible, the schema, the templates, Compose."""
     folder = fresh(tmp_path)
     lines = ["---", "secrets_strict: false", "secrets_delivery: environment", "build_ca_bundle: ''"]
@@ -118,7 +133,11 @@ def test_any_text_written_unsafe_into_group_vars_comes_back(texts: list[str], pa
 @pytest.mark.docker
 def test_a_container_receives_every_text_byte_for_byte(tmp_path: Path) -> None:
     project = new_name()
-    names = {"stack_project": project, "stack_network": f"{project}-network", "db_volume": f"{project}_data"}
+    names = {
+        "stack_project": project,
+        "stack_network": f"{project}-network",
+        "db_volume": f"{project}_data",
+    }
     values = with_texts(HOSTILE, stack_container_prefix=f"{project}-", api_port=21798, **names)
     values["db_password"] = "p$w'o\"r\\d #{{ x }} ção"
     # The image is only there to run `cat`: the variables and labels are what the test is about.
@@ -134,7 +153,9 @@ def test_a_container_receives_every_text_byte_for_byte(tmp_path: Path) -> None:
     compose = ("compose", "--file", str(tmp_path / "docker-compose.yml"))
     try:
         container = f"{project}-once"
-        docker(*compose, "run", "--no-deps", "--detach", "--name", container, "api-web", "sleep", "60")
+        docker(
+            *compose, "run", "--no-deps", "--detach", "--name", container, "api-web", "sleep", "60"
+        )
         # Docker's own streams are bytes; base64 keeps what text mode would translate.
         encoded = docker("exec", container, "base64", "-w0", "/proc/1/environ").stdout
         labels = docker("inspect", "--format", "{{json .Config.Labels}}", container).stdout
@@ -144,7 +165,9 @@ def test_a_container_receives_every_text_byte_for_byte(tmp_path: Path) -> None:
 
     raw = base64.b64decode(encoded).split(b"\0")
     received = dict(entry.split(b"=", 1) for entry in raw if entry)
-    assert [received[f"TEXT_{number}".encode()] for number in range(len(HOSTILE))] == [t.encode() for t in HOSTILE]
+    assert [received[f"TEXT_{number}".encode()] for number in range(len(HOSTILE))] == [
+        t.encode() for t in HOSTILE
+    ]
     assert received[b"DB_PASSWORD"] == values["db_password"].encode()
     expected = {f"text-{number}": text for number, text in enumerate(HOSTILE)}
     assert {key: text for key, text in json.loads(labels).items() if key in expected} == expected

@@ -20,7 +20,9 @@ SEED_PORT = 5000
 
 def run(*command: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     """A command with its output; its exit code is the test's business."""
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=600, check=False)
+    return subprocess.run(
+        command, cwd=cwd, capture_output=True, text=True, timeout=600, check=False
+    )
 
 
 def free_port() -> int:
@@ -86,7 +88,10 @@ class Stack:
         names = [f"{self.prefix}{name}" for name in SEED_CONTAINERS]
         line = "{{.Name}} {{.Id}} {{.State.StartedAt}}"
         found = run("docker", "inspect", "--format", line, *names).stdout.splitlines()
-        return {name.lstrip("/"): rest for name, _, rest in (text.partition(" ") for text in found)}
+        return {
+            name.lstrip("/"): rest
+            for name, _, rest in (text.partition(" ") for text in found if text)
+        }
 
     def remove(self) -> None:
         """Containers, network and volume, whatever state they are in."""
@@ -96,7 +101,7 @@ class Stack:
 
 @pytest.fixture(scope="module")
 def seed_stack(shared_project: Project) -> Iterator[Stack]:
-    """The environment dev, up. With the seed's own names where they are free, and never in place of somebody's stack."""
+    """The environment dev, up: with the seed's names where they are free, never in place of somebody's stack."""
     prefix, port = "", SEED_PORT
     if not _seed_names_are_free():
         prefix, port = "swtest-", free_port()

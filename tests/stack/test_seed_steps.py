@@ -121,9 +121,7 @@ def test_the_cache_demonstration_logs_what_the_seed_shows(seed_stack: Stack) -> 
 
 
 def test_every_variable_of_the_seed_is_set(seed_stack: Stack) -> None:
-    api = dict(
-        line.split("=", 1) for line in seed_stack.exec("api-web", "env").stdout.splitlines()
-    )
+    api = dict(line.split("=", 1) for line in seed_stack.exec("api-web", "env").stdout.splitlines())
     database = dict(
         line.split("=", 1) for line in seed_stack.exec("banco-dados", "env").stdout.splitlines()
     )
@@ -159,7 +157,13 @@ def test_the_api_image_runs_unprivileged_and_carries_no_tools(seed_stack: Stack)
 
 def test_another_host_port_by_one_setting(seed_stack: Stack) -> None:
     done = seed_stack.play(
-        "playbooks/render.yml", "-e", "api_port=5001", "-e", "stack_runtime=compose", "--check", "--diff"
+        "playbooks/render.yml",
+        "-e",
+        "api_port=5001",
+        "-e",
+        "stack_runtime=compose",
+        "--check",
+        "--diff",
     )
     assert re.search(r'\+ +- "0\.0\.0\.0:5001:5000"', done.output)
 

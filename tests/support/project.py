@@ -61,7 +61,9 @@ class Project:
         target.write_text(text, encoding="utf-8")
         return target
 
-    def environment(self, name: str, settings: str = "", vault: str = "", inventory: str = "") -> Path:
+    def environment(
+        self, name: str, settings: str = "", vault: str = "", inventory: str = ""
+    ) -> Path:
         """Add an environment as a newcomer does: one inventory file and one group_vars folder."""
         if settings:
             self.write(f"inventories/group_vars/{name}/main.yml", f"---\n{settings}\n")
@@ -73,10 +75,18 @@ class Project:
         """Where the environment is rendered by default."""
         return self.folder / "generated" / environment
 
-    def run(self, *arguments: str, structured: bool = False, variables: Mapping[str, str] | None = None) -> Run:
+    def run(
+        self, *arguments: str, structured: bool = False, variables: Mapping[str, str] | None = None
+    ) -> Run:
         """``ansible-playbook`` with ``arguments`` in the project's folder."""
-        environment = {key: value for key, value in os.environ.items() if not key.startswith("ANSIBLE_")}
-        environment |= {"ANSIBLE_NOCOLOR": "1", "ANSIBLE_LOCALHOST_WARNING": "false", **(variables or {})}
+        environment = {
+            key: value for key, value in os.environ.items() if not key.startswith("ANSIBLE_")
+        }
+        environment |= {
+            "ANSIBLE_NOCOLOR": "1",
+            "ANSIBLE_LOCALHOST_WARNING": "false",
+            **(variables or {}),
+        }
         if structured:
             environment["ANSIBLE_STDOUT_CALLBACK"] = "ansible.posix.json"
         done = subprocess.run(
@@ -100,7 +110,10 @@ class Project:
 
 def inventory_of(environments: list[str]) -> str:
     """An inventory file with one local host per environment."""
-    local = {"ansible_connection": "local", "ansible_python_interpreter": "{{ ansible_playbook_python }}"}
+    local = {
+        "ansible_connection": "local",
+        "ansible_python_interpreter": "{{ ansible_playbook_python }}",
+    }
     groups = {name: {"hosts": {f"{name}-host": local}} for name in environments}
     return f"---\n{json.dumps(groups, indent=2)}\n"
 
@@ -121,11 +134,17 @@ def indented_vault(name: str, text: str) -> str:
 def tree(folder: Path) -> dict[str, bytes]:
     """Every file below ``folder`` by relative path."""
     return {
-        str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
     }
 
 
 def recap(output: str) -> dict[str, int]:
     """Ansible's closing counts of one host: ``{"ok": 5, "changed": 0, …}``."""
     line = next(line for line in output.splitlines() if " ok=" in line and " changed=" in line)
-    return {name: int(count) for name, _, count in (word.partition("=") for word in line.split()) if count}
+    return {
+        name: int(count)
+        for name, _, count in (word.partition("=") for word in line.split())
+        if count
+    }

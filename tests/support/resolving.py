@@ -38,7 +38,11 @@ def look(
     variables = VariableManager(loader=loader, inventory=manager)
     found = {}
     for host in manager.get_hosts():
-        host_vars = variables.get_vars(host=host) | {"playbook_dir": str(ROOT / "playbooks")} | dict(extra or {})
+        host_vars = (
+            variables.get_vars(host=host)
+            | {"playbook_dir": str(ROOT / "playbooks")}
+            | dict(extra or {})
+        )
         templar = Templar(loader=loader, variables=host_vars)
         try:
             seen = look_at_environment(host_vars, templar, set(extra or {}))

@@ -26,7 +26,9 @@ def nothing(references: list[str]) -> set[str]:
 
 @pytest.mark.parametrize("wanted", ["registry", "distro"])
 def test_what_the_setting_asks_for_is_not_questioned(wanted: str) -> None:
-    choice, reason = choose_base_images({**VALUES, "base_images": wanted}, nothing, lambda image, seconds: False)
+    choice, reason = choose_base_images(
+        {**VALUES, "base_images": wanted}, nothing, lambda image, seconds: False
+    )
     assert (choice, reason) == (wanted, "asked for by base_images")
 
 
@@ -38,7 +40,9 @@ def test_what_the_setting_asks_for_is_not_questioned(wanted: str) -> None:
         (STAND_INS | set(official(VALUES).values()), "registry"),
     ],
 )
-def test_a_complete_set_on_this_machine_is_used_without_asking(there: set[str], choice: str) -> None:
+def test_a_complete_set_on_this_machine_is_used_without_asking(
+    there: set[str], choice: str
+) -> None:
     asked: list[str] = []
 
     def answers(image: str, seconds: int) -> bool:
@@ -51,11 +55,16 @@ def test_a_complete_set_on_this_machine_is_used_without_asking(there: set[str], 
 
 def test_an_incomplete_set_does_not_count() -> None:
     there = set(list(STAND_INS)[:2])
-    assert choose_base_images(VALUES, lambda wanted: there, lambda image, seconds: True)[0] == "registry"
+    assert (
+        choose_base_images(VALUES, lambda wanted: there, lambda image, seconds: True)[0]
+        == "registry"
+    )
 
 
 @pytest.mark.parametrize(("answered", "choice"), [(True, "registry"), (False, "distro")])
-def test_else_the_registry_is_asked_for_as_long_as_the_setting_says(answered: bool, choice: str) -> None:
+def test_else_the_registry_is_asked_for_as_long_as_the_setting_says(
+    answered: bool, choice: str
+) -> None:
     asked: list[tuple[str, int]] = []
 
     def answers(image: str, seconds: int) -> bool:

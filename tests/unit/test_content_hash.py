@@ -17,7 +17,9 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_same_content_elsewhere_has_the_same_hash(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_the_same_content_elsewhere_has_the_same_hash(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     copy = tmp_path_factory.mktemp("copy")
     for path in input_files(folder):
         (copy / path.relative_to(folder)).parent.mkdir(exist_ok=True)
@@ -38,7 +40,15 @@ def test_content_name_and_execute_bit_each_count(folder: Path) -> None:
 
 
 def test_words_count_and_are_kept_apart(folder: Path) -> None:
-    assert len({content_hash([folder], words) for words in ([], ["ab"], ["a", "b"], ["b", "a"], ["ab", ""])}) == 5
+    assert (
+        len(
+            {
+                content_hash([folder], words)
+                for words in ([], ["ab"], ["a", "b"], ["b", "a"], ["ab", ""])
+            }
+        )
+        == 5
+    )
 
 
 def test_time_of_change_does_not_count(folder: Path) -> None:
@@ -59,6 +69,10 @@ def test_what_tools_leave_behind_does_not_count(folder: Path) -> None:
 
 def test_every_build_leaves_out_of_its_context_what_the_hash_leaves_out() -> None:
     for name in ("api", "database"):
-        lines = (layout.PROJECT / "app" / name / ".dockerignore").read_text(encoding="utf-8").splitlines()
+        lines = (
+            (layout.PROJECT / "app" / name / ".dockerignore")
+            .read_text(encoding="utf-8")
+            .splitlines()
+        )
         ignored = {line.removeprefix("**/").rstrip("/") for line in lines}
         assert ignored >= NOT_INPUT | {"*.pyc", "*.egg-info", "*.swp"} or "*" in ignored, name

@@ -124,11 +124,8 @@ def test_fingerprint_follows_whatever_a_new_process_would_see(tmp_path: Path) ->
     )
     seen = {fingerprint(program)}
     assert fingerprint(program) in seen
-    for change in (
-        lambda: (code / "a.py").write_text("2"),
-        lambda: secret.write_text("two"),
-    ):
-        change()
+    for file, content in ((code / "a.py", "2"), (secret, "two")):
+        file.write_text(content)
         assert fingerprint(program) not in seen
         seen.add(fingerprint(program))
     for other in (

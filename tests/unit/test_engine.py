@@ -38,12 +38,17 @@ def test_an_engine_with_compose_is_usable(client: Path) -> None:
         ("echo Cannot connect to the Docker daemon >&2; exit 1", "no engine answers"),
         ("echo permission denied while trying to connect >&2; exit 1", "group docker"),
         (answering("19.03.8", "echo 2.20.0"), "Docker Engine 19.03.8 is older than 20.10"),
-        (answering("24.0.7", "echo docker: compose is no docker command >&2; exit 1"), "Compose v2 is missing"),
+        (
+            answering("24.0.7", "echo docker: compose is no docker command >&2; exit 1"),
+            "Compose v2 is missing",
+        ),
         (answering("24.0.7", "echo 1.29.2"), "Compose 1.29.2 is older than 2.0"),
         ("exit 3", "no engine answers"),
     ],
 )
-def test_why_an_engine_is_not_usable_fits_into_one_line(client: Path, script: str, reason: str) -> None:
+def test_why_an_engine_is_not_usable_fits_into_one_line(
+    client: Path, script: str, reason: str
+) -> None:
     write(client, script)
     found = probe_engine()
     assert not found.usable

@@ -1,2 +1,5 @@
 from tests.support.resolving import dev_values
-def test_x(): print(dev_values()['api_port'])
+
+
+def test_x():
+    print(dev_values()["api_port"])

@@ -9,9 +9,21 @@ from stackwright.schema import load_schema, parse_schema
 
 
 def test_an_entry_becomes_a_setting_whose_rule_is_plain_json_schema() -> None:
-    entry = {"meaning": "A time.", "unit": "seconds", "secret": True, "type": "integer", "minimum": 1, "maximum": 9}
+    entry = {
+        "meaning": "A time.",
+        "unit": "seconds",
+        "secret": True,
+        "type": "integer",
+        "minimum": 1,
+        "maximum": 9,
+    }
     setting = parse_schema({"stack": {"some_seconds": entry}})["some_seconds"]
-    assert (setting.section, setting.meaning, setting.unit, setting.secret) == ("stack", "A time.", "seconds", True)
+    assert (setting.section, setting.meaning, setting.unit, setting.secret) == (
+        "stack",
+        "A time.",
+        "seconds",
+        True,
+    )
     assert setting.rule == {"type": "integer", "minimum": 1, "maximum": 9}
 
 

@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from . import compose_commands
 from .embedded import commands as embedded_commands
 
-RUNTIMES = {"compose": compose_commands, "embedded": embedded_commands}
+
+class Runtime(Protocol):
+    """What the module of a runtime offers."""
+
+    def evidence_commands(self, output_dir: str, services: Sequence[str]) -> dict[str, list[str]]:
+        """See below."""
+
+    def access(
+        self, output_dir: str, services: Sequence[str], settings: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """See below."""
+
+
+RUNTIMES: Mapping[str, Runtime] = {"compose": compose_commands, "embedded": embedded_commands}
 
 
 def evidence_commands(

@@ -29,7 +29,9 @@ class ComposeFileError(Exception):
 def _validator() -> Draft202012Validator:
     """The Compose specification's schema as check-jsonschema ships it (source: github.com/compose-spec)."""
     folder = resources.files("check_jsonschema") / "builtin_schemas" / "vendor"
-    return Draft202012Validator(json.loads((folder / "compose-spec.json").read_text(encoding="utf-8")))
+    return Draft202012Validator(
+        json.loads((folder / "compose-spec.json").read_text(encoding="utf-8"))
+    )
 
 
 def check_schema(content: bytes) -> dict[str, Any]:
@@ -86,4 +88,6 @@ def check_with_compose(files: Mapping[str, RenderedFile]) -> None:
             message = f"`{' '.join(command)} config` did not end within {CONFIG_SECONDS} s"
             raise ComposeFileError(message) from None
     if done.returncode != 0 and "docker: 'compose' is not" not in done.stderr:
-        raise ComposeFileError(f"Compose refuses docker-compose.yml: {done.stderr.strip().replace(folder, '.')}")
+        raise ComposeFileError(
+            f"Compose refuses docker-compose.yml: {done.stderr.strip().replace(folder, '.')}"
+        )

@@ -37,7 +37,18 @@ def access(output_dir: str, services: Sequence[str], settings: Mapping[str, Any]
 
     psql and redis-cli run inside their containers: nothing is published and no password is passed.
     """
-    psql = ["psql", "-U", settings["db_user"], "-d", settings["db_name"], "-X", "-A", "-t", "-q", "-c"]
+    psql = [
+        "psql",
+        "-U",
+        settings["db_user"],
+        "-d",
+        settings["db_name"],
+        "-X",
+        "-A",
+        "-t",
+        "-q",
+        "-c",
+    ]
     sql = compose(output_dir, "exec", "-T", "banco-dados", *psql)
     redis = compose(
         output_dir, "exec", "-T", "cache-redis", "redis-cli", "-p", str(settings["cache_port"])

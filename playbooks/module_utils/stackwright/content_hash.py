@@ -17,7 +17,9 @@ def input_files(folder: Path) -> list[Path]:
     found = []
     for path in folder.rglob("*"):
         parts = path.relative_to(folder).parts
-        if NOT_INPUT.intersection(parts) or any(Path(part).suffix in NOT_INPUT_SUFFIXES for part in parts):
+        if NOT_INPUT.intersection(parts) or any(
+            Path(part).suffix in NOT_INPUT_SUFFIXES for part in parts
+        ):
             continue
         if path.is_file():
             found.append(path)

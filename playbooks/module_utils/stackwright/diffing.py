@@ -11,7 +11,9 @@ from .transaction import Plan, mode_and_owner
 MASK = "********"
 BEFORE, AFTER = f"{MASK} (before)", f"{MASK} (after)"
 # Where services receive secrets in environment delivery; an old value is not known, only where it stands.
-SECRET_LINE = re.compile(r"^(\s*\"?[A-Z_]*(?:PASSWORD|TOKEN|SECRET)\"?\s*[=:]\s*)(.+)$", re.MULTILINE)
+SECRET_LINE = re.compile(
+    r"^(\s*\"?[A-Z_]*(?:PASSWORD|TOKEN|SECRET)\"?\s*[=:]\s*)(.+)$", re.MULTILINE
+)
 
 
 def _mask(text: str, secrets: Iterable[str], mask: str) -> str:
@@ -26,7 +28,12 @@ def _mode_line(mode: int, owner: int) -> str:
 
 
 def _entry(target: Path, before: str, after: str) -> dict[str, str]:
-    return {"before": before, "after": after, "before_header": str(target), "after_header": str(target)}
+    return {
+        "before": before,
+        "after": after,
+        "before_header": str(target),
+        "after_header": str(target),
+    }
 
 
 def diff_of(plan: Plan, secrets: Iterable[str]) -> list[dict[str, str]]:
@@ -44,10 +51,15 @@ def diff_of(plan: Plan, secrets: Iterable[str]) -> list[dict[str, str]]:
             before, after = (BEFORE + "\n") if before else "", (AFTER + "\n") if after else ""
         else:
             same = SECRET_LINE.findall(before) == SECRET_LINE.findall(after)
-            before, after = _mask(before, words, MASK if same else BEFORE), _mask(after, words, MASK if same else AFTER)
+            before, after = (
+                _mask(before, words, MASK if same else BEFORE),
+                _mask(after, words, MASK if same else AFTER),
+            )
         entries.append(_entry(target, before, after))
     for path in plan.remode:
         status = (plan.root / path).stat()
         before = _mode_line(status.st_mode & 0o777, status.st_uid)
-        entries.append(_entry(plan.root / path, before, _mode_line(*mode_and_owner(plan.files[path]))))
+        entries.append(
+            _entry(plan.root / path, before, _mode_line(*mode_and_owner(plan.files[path])))
+        )
     return entries

@@ -27,7 +27,11 @@ def _ask(*arguments: str) -> tuple[str, str]:
     """Output of a docker command, and what went wrong in one line."""
     try:
         done = subprocess.run(
-            ["docker", *arguments], capture_output=True, text=True, timeout=ANSWER_SECONDS, check=False
+            ["docker", *arguments],
+            capture_output=True,
+            text=True,
+            timeout=ANSWER_SECONDS,
+            check=False,
         )
     except subprocess.TimeoutExpired:
         return "", TOO_SLOW
@@ -59,7 +63,9 @@ def probe_engine() -> Engine:
         return Engine(False, f"Docker Engine {version} answers, but Compose v2 is missing", version)
     compose_version = compose_version.removeprefix("v")
     if _numbers(compose_version) < OLDEST_COMPOSE:
-        return Engine(False, f"Compose {compose_version} is older than 2.0", version, compose_version)
+        return Engine(
+            False, f"Compose {compose_version} is older than 2.0", version, compose_version
+        )
     reason = f"Docker Engine {version} with Compose {compose_version} answers"
     return Engine(True, reason, version, compose_version)
 

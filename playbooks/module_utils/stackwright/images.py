@@ -29,7 +29,9 @@ class Image:
         return asdict(self)
 
 
-def image_of(name: str, service: Mapping[str, Any], project: str, bases: Mapping[str, str]) -> Image:
+def image_of(
+    name: str, service: Mapping[str, Any], project: str, bases: Mapping[str, str]
+) -> Image:
     """The image of one catalogue entry; ``bases`` maps python, postgres and redis to references."""
     if "image" in service:
         return Image(service["image"])

@@ -29,15 +29,26 @@ class Claims:
     secrets: dict[str, str] = field(default_factory=dict, repr=False)
 
 
-def claims_of(environment: str, values: Mapping[str, Any], host: str, secrets: Sequence[str]) -> Claims:
+def claims_of(
+    environment: str, values: Mapping[str, Any], host: str, secrets: Sequence[str]
+) -> Claims:
     """The claims of an environment on ``host``; ``secrets`` are names of secret settings.
 
     ``values`` passed the schema. Settings that are not known, such as secrets in a closed vault, claim nothing.
     """
-    ports = {values[name]: name for name in ("embedded_db_port", "embedded_cache_port") if name in values}
-    services = {name: service for name, service in values.get("stack_services", {}).items() if service["enabled"]}
+    ports = {
+        values[name]: name for name in ("embedded_db_port", "embedded_cache_port") if name in values
+    }
+    services = {
+        name: service
+        for name, service in values.get("stack_services", {}).items()
+        if service["enabled"]
+    }
     for name, service in services.items():
-        ports |= {port: "api_port" if name == "api-web" else f"host_ports of {name}" for port in service["host_ports"]}
+        ports |= {
+            port: "api_port" if name == "api-web" else f"host_ports of {name}"
+            for port in service["host_ports"]
+        }
     names = {name: values[name] for name in OWN_NAME if name in values}
     if "stack_output_dir" in names:
         names["stack_output_dir"] = os.path.realpath(names["stack_output_dir"])
@@ -51,7 +62,9 @@ def claims_of(environment: str, values: Mapping[str, Any], host: str, secrets: S
         subnet=values.get("stack_network_subnet", ""),
         relaxed=not values.get("secrets_strict", True),
         secrets={
-            name: hashlib.sha256(values[name].encode()).hexdigest() for name in secrets if name in values
+            name: hashlib.sha256(values[name].encode()).hexdigest()
+            for name in secrets
+            if name in values
         },
     )
 
@@ -66,7 +79,9 @@ def _overlap(one: str, other: str) -> bool:
 
 def _shared(mine: Claims, theirs: Claims) -> list[tuple[str, str]]:
     found = [
-        (name, "has the same value as in") for name in mine.names if mine.names[name] == theirs.names.get(name)
+        (name, "has the same value as in")
+        for name in mine.names
+        if mine.names[name] == theirs.names.get(name)
     ]
     for port in sorted(mine.ports.keys() & theirs.ports.keys()):
         found.append((mine.ports[port], f"takes host port {port}, as {theirs.ports[port]} does in"))
@@ -83,7 +98,9 @@ def _known_secrets(strict: Claims, relaxed: Claims) -> list[Problem]:
         return []
     vault = f"inventories/group_vars/{strict.environment}/vault.yml"
     return [
-        Problem(name, f"is the same as in {relaxed.environment}", f"ansible-vault edit {vault}", vault)
+        Problem(
+            name, f"is the same as in {relaxed.environment}", f"ansible-vault edit {vault}", vault
+        )
         for name, digest in strict.secrets.items()
         if digest == relaxed.secrets.get(name)
     ]
@@ -102,7 +119,12 @@ def conflicts(all_claims: Sequence[Claims], ours: Collection[str]) -> dict[str, 
         where = f"inventories/group_vars/{mine.environment}/"
         if mine.host == theirs.host:
             found.setdefault(mine.environment, []).extend(
-                Problem(setting, f"{reason} {theirs.environment}", "give this environment its own", where)
+                Problem(
+                    setting,
+                    f"{reason} {theirs.environment}",
+                    "give this environment its own",
+                    where,
+                )
                 for setting, reason in _shared(mine, theirs)
             )
         for strict, relaxed in ((one, other), (other, one)):

@@ -31,7 +31,9 @@ class Prepared:
 def make_choices(values: Mapping[str, Any], engine: Engine) -> dict[str, str]:
     """Runtime and base images, each with its reason. Raises RefusedError when compose is asked for and cannot work."""
     environment = values["stack_environment"]
-    runtime = choose_runtime(values["stack_runtime"], engine, f"inventories/group_vars/{environment}/ or -e")
+    runtime = choose_runtime(
+        values["stack_runtime"], engine, f"inventories/group_vars/{environment}/ or -e"
+    )
     if isinstance(runtime, Problem):
         raise RefusedError(environment, [runtime])
     if engine.usable or values["base_images"] != "auto":
@@ -54,7 +56,9 @@ def prepare(values: Mapping[str, Any], choices: Mapping[str, str]) -> Prepared:
         "project": values["stack_project"],
         "services": start_order(values["stack_services"]),
         "images": {name: image.as_dict() for name, image in images.items()},
-        "stand_ins": stand_ins(values["debian_mirror"]) if choices["base_images"] == "distro" else {},
+        "stand_ins": stand_ins(values["debian_mirror"])
+        if choices["base_images"] == "distro"
+        else {},
         **{name: choices[name] for name in CHOICES},
     }
     files = render_tree(template_context(values, images))

@@ -46,7 +46,7 @@ def _jinja(templates: Path) -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        autoescape=False,  # noqa: S701 - YAML and env files, quoted by the filters
+        autoescape=False,
     )
     environment.filters |= FILTERS
     return environment
@@ -56,7 +56,9 @@ def _render(environment: jinja2.Environment, template: str, context: Mapping[str
     try:
         return environment.get_template(template).render(context).encode()
     except jinja2.TemplateNotFound as error:
-        raise RenderError(f"templates/{error.name} is missing (needed by templates/{template})") from None
+        raise RenderError(
+            f"templates/{error.name} is missing (needed by templates/{template})"
+        ) from None
     except jinja2.TemplateSyntaxError as error:
         raise RenderError(f"templates/{error.name}:{error.lineno}: {error.message}") from None
     except jinja2.UndefinedError as error:
@@ -95,16 +97,19 @@ def _secret_files(context: Mapping[str, Any]) -> dict[str, RenderedFile]:
     return files
 
 
-def render_tree(context: Mapping[str, Any], templates: Path = layout.TEMPLATES) -> dict[str, RenderedFile]:
+def render_tree(
+    context: Mapping[str, Any], templates: Path = layout.TEMPLATES
+) -> dict[str, RenderedFile]:
     """All files of an environment by path below its output folder. Raises RenderError."""
     environment = _jinja(templates)
-    files = {"docker-compose.yml": RenderedFile(_render(environment, "docker-compose.yml.j2", context))}
+    files = {
+        "docker-compose.yml": RenderedFile(_render(environment, "docker-compose.yml.j2", context))
+    }
     names = {service["name"] for service in context["services"]}
     for template in environment.list_templates():
         folder, _, file_name = template.partition("/")
         output = template.removesuffix(".j2")
-        if folder == "env" and file_name.removesuffix(".env.j2") in names:
-            files[output] = RenderedFile(_render(environment, template, context), PRIVATE)
-        elif folder == "embedded" or folder == "config":
+        belongs = folder == "env" and file_name.removesuffix(".env.j2") in names
+        if belongs or folder in ("embedded", "config"):
             files[output] = RenderedFile(_render(environment, template, context), PRIVATE)
     return files | _secret_files(context)

@@ -86,7 +86,9 @@ def _own_mistakes(problems: list[Problem], task_vars: Mapping[str, Any]) -> list
     return [problem for problem in problems if not is_derived(problem)] or problems
 
 
-def look_at_environment(task_vars: Mapping[str, Any], templar: Templar, extra: set[str]) -> Resolution:
+def look_at_environment(
+    task_vars: Mapping[str, Any], templar: Templar, extra: set[str]
+) -> Resolution:
     """Resolve and check all settings of the host's environment; ``extra`` are the names given with -e.
 
     Raises RefusedError only where it is not clear which environment that is.
@@ -95,7 +97,9 @@ def look_at_environment(task_vars: Mapping[str, Any], templar: Templar, extra: s
     schema = load_schema(layout.SCHEMA_FILE)
     inventory = Path(str(task_vars.get("inventory_file") or layout.INVENTORIES))
     _check_name(environment, schema["stack_environment"], inventory)
-    sources = Sources(inventory, environment, str(task_vars["inventory_hostname"]), extra, layout.PROJECT)
+    sources = Sources(
+        inventory, environment, str(task_vars["inventory_hostname"]), extra, layout.PROJECT
+    )
 
     names = {str(name) for name in task_vars if not str(name).startswith(FREE_PREFIXES)} - MAGIC
     problems = unknown_settings(schema, names - set(schema), sources)
@@ -108,7 +112,9 @@ def look_at_environment(task_vars: Mapping[str, Any], templar: Templar, extra: s
     if values.get("stack_environment", environment) != environment:
         fix = "remove it: it is derived from the inventory group"
         where = sources.where("stack_environment", "the inventory")
-        problems.append(Problem("stack_environment", f"is not the group's name, {environment}", fix, where))
+        problems.append(
+            Problem("stack_environment", f"is not the group's name, {environment}", fix, where)
+        )
     if not problems:
         problems = cross_field_problems(values, sources) + secret_problems(schema, values, sources)
         problems += catalogue_secret_problems(schema, values, sources)

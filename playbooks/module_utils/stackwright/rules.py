@@ -33,10 +33,14 @@ def _connections(values: Values) -> list[tuple[str, str, str]]:
     room = values["db_max_connections"] - RESERVED_CONNECTIONS
     if pools <= room:
         return []
-    reason = (
-        f"leaves room for {room} API connections, and api_replicas x api_workers x api_threads needs {pools}"
-    )
-    return [("db_max_connections", reason, f"raise it to {pools + RESERVED_CONNECTIONS} or lower the others")]
+    reason = f"leaves room for {room} API connections, and api_replicas x api_workers x api_threads needs {pools}"
+    return [
+        (
+            "db_max_connections",
+            reason,
+            f"raise it to {pools + RESERVED_CONNECTIONS} or lower the others",
+        )
+    ]
 
 
 def _memory(values: Values) -> list[tuple[str, str, str]]:
@@ -84,12 +88,20 @@ def _catalogue(values: Values) -> list[tuple[str, str, str]]:
         context = services[name].get("build", {}).get("context")
         if context and not (layout.PROJECT / context / "Dockerfile").is_file():
             reason = f"{name} is built from {context}, which has no Dockerfile"
-            found.append(("stack_services", reason, f"write {context}/Dockerfile or correct build.context"))
+            found.append(
+                ("stack_services", reason, f"write {context}/Dockerfile or correct build.context")
+            )
     if not found:
         try:
             start_order(services)
         except ValueError as circle:
-            found.append(("stack_services", f"has services that need each other: {circle}", "break the circle"))
+            found.append(
+                (
+                    "stack_services",
+                    f"has services that need each other: {circle}",
+                    "break the circle",
+                )
+            )
     return found
 
 
@@ -103,7 +115,13 @@ def _addresses(values: Values) -> list[tuple[str, str, str]]:
             if values[name]:
                 parse(values[name])
         except ValueError:
-            found.append((name, "is no valid IPv4 form", "correct it, for example 172.30.0.0/24 or 127.0.0.1"))
+            found.append(
+                (
+                    name,
+                    "is no valid IPv4 form",
+                    "correct it, for example 172.30.0.0/24 or 127.0.0.1",
+                )
+            )
     return found
 
 

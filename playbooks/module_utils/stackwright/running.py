@@ -18,7 +18,9 @@ def embedded_runs(output_dir: Path) -> bool:
         words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
     except (OSError, ValueError):
         return False
-    return any(word.endswith(b"supervisord") for word in words) and os.fsencode(output_dir) in b" ".join(words)
+    return any(word.endswith(b"supervisord") for word in words) and os.fsencode(
+        output_dir
+    ) in b" ".join(words)
 
 
 def compose_runs(project: str) -> bool:

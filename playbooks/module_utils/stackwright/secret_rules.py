@@ -11,7 +11,9 @@ from .schema import Setting
 from .setting_sources import Sources
 
 SHORTEST = 16
-WELL_KNOWN = re.compile("admin|changeme|password|postgres|qwerty|secret|letmein|123456|default|example", re.IGNORECASE)
+WELL_KNOWN = re.compile(
+    "admin|changeme|password|postgres|qwerty|secret|letmein|123456|default|example", re.IGNORECASE
+)
 
 
 def _weakness(text: str) -> str:
@@ -32,7 +34,9 @@ def _readable_place(name: str, value: str, sources: Sources) -> str:
             return source.describe(sources.root)
     for path in sources.files:
         if value.encode() in path.read_bytes():
-            return str(path.relative_to(sources.root) if path.is_relative_to(sources.root) else path)
+            return str(
+                path.relative_to(sources.root) if path.is_relative_to(sources.root) else path
+            )
     return ""
 
 
@@ -52,13 +56,17 @@ def _problems_of(name: str, value: str, vault: str, sources: Sources) -> list[Pr
     return problems
 
 
-def secret_problems(schema: Mapping[str, Setting], values: Mapping[str, Any], sources: Sources) -> list[Problem]:
+def secret_problems(
+    schema: Mapping[str, Setting], values: Mapping[str, Any], sources: Sources
+) -> list[Problem]:
     """Refuse weak or readable secrets where secrets_strict holds. ``values`` passed the schema."""
     if not values["secrets_strict"]:
         return []
     vault = f"inventories/group_vars/{values['stack_environment']}/vault.yml"
     names = [name for name, setting in schema.items() if setting.secret]
-    return [problem for name in names for problem in _problems_of(name, values[name], vault, sources)]
+    return [
+        problem for name in names for problem in _problems_of(name, values[name], vault, sources)
+    ]
 
 
 def catalogue_secret_problems(
@@ -69,7 +77,12 @@ def catalogue_secret_problems(
     where = sources.where("stack_services", "inventories/group_vars/all/services.yml")
     fix = f"name one of {', '.join(secrets)}, or describe it in playbooks/vars/settings.yml with secret: true"
     return [
-        Problem(f"stack_services.{name}.secrets", f"names {secret!a}, which is no secret setting", fix, where)
+        Problem(
+            f"stack_services.{name}.secrets",
+            f"names {secret!a}, which is no secret setting",
+            fix,
+            where,
+        )
         for name, service in values["stack_services"].items()
         for secret in service["secrets"]
         if secret not in secrets

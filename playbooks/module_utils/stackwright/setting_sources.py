@@ -93,7 +93,9 @@ def _variables_of_file(path: Path, _version: int) -> dict[str, Source]:
 
 
 @lru_cache(maxsize=16)
-def _variables_of_inventory(path: Path, _version: int) -> tuple[dict[str, dict[str, Source]], dict[str, Source]]:
+def _variables_of_inventory(
+    path: Path, _version: int
+) -> tuple[dict[str, dict[str, Source]], dict[str, Source]]:
     """A YAML inventory's variables: by host, and those that any group sets under ``vars``."""
     hosts: dict[str, dict[str, Source]] = {}
     shared: dict[str, Source] = {}
@@ -149,9 +151,15 @@ class Sources:
         self.in_inventory: dict[str, Source] = {}
         of_host: dict[str, Source] = {}
         self.files = _variable_files(folder / "host_vars" / host)
-        groups = [path for group in (environment, "all") for path in _variable_files(folder / "group_vars" / group)]
+        groups = [
+            path
+            for group in (environment, "all")
+            for path in _variable_files(folder / "group_vars" / group)
+        ]
         if inventory.is_file() and inventory.suffix in YAML_SUFFIXES:
-            hosts, self.in_inventory = _variables_of_inventory(inventory, inventory.stat().st_mtime_ns)
+            hosts, self.in_inventory = _variables_of_inventory(
+                inventory, inventory.stat().st_mtime_ns
+            )
             of_host = hosts.get(host, {})
         read = [_variables_of_file(path, path.stat().st_mtime_ns) for path in self.files]
         read.append(of_host)
@@ -161,7 +169,9 @@ class Sources:
 
     def find(self, name: str) -> Source | None:
         """The strongest place that sets ``name`` in a readable file, or None."""
-        return next((variables[name] for variables in self._strongest_first if name in variables), None)
+        return next(
+            (variables[name] for variables in self._strongest_first if name in variables), None
+        )
 
     def where(self, name: str, default: str) -> str:
         """The place for an error message; ``default`` where nothing sets it."""

@@ -31,13 +31,17 @@ def plain(value: Any) -> Any:
     return value  # a date, binary data: no setting takes one, and the schema says so
 
 
-def _problem_of(error: AnsibleError, setting: Setting, environment: str, sources: Sources) -> Problem:
+def _problem_of(
+    error: AnsibleError, setting: Setting, environment: str, sources: Sources
+) -> Problem:
     """An undefined variable or a broken template; Ansible's own text may quote a value, so only its end is used."""
     where = sources.where(setting.name, "the inventory")
     text = str(error).splitlines()[0]
     if "decrypt" in text.lower():
         fix = "add --ask-vault-pass or --vault-password-file FILE with the password it was encrypted with"
-        return Problem(setting.name, "is encrypted with Ansible Vault and cannot be decrypted", fix, where)
+        return Problem(
+            setting.name, "is encrypted with Ansible Vault and cannot be decrypted", fix, where
+        )
     if "is undefined" in text:
         vault = f"inventories/group_vars/{environment}/vault.yml"
         fix = f"ansible-vault create {vault} and define it there" if setting.secret else "define it"
@@ -63,7 +67,9 @@ def resolve_values(
     for name, setting in schema.items():
         where = f"inventories/group_vars/all/{setting.section}.yml"
         if name not in variables:
-            problems.append(Problem(name, "is missing", f"add it; allowed is {setting.allowed}", where))
+            problems.append(
+                Problem(name, "is missing", f"add it; allowed is {setting.allowed}", where)
+            )
             continue
         try:
             values[name] = plain(templar.template(variables[name]))

@@ -64,7 +64,9 @@ def _known_hashes(root: Path) -> dict[str, set[str]]:
     for name in (MANIFEST, NEXT_MANIFEST):
         files = read_manifest(root, name).get("files")
         for path, hexdigests in files.items() if isinstance(files, dict) else ():
-            known.setdefault(path, set()).update([hexdigests] if isinstance(hexdigests, str) else hexdigests)
+            known.setdefault(path, set()).update(
+                [hexdigests] if isinstance(hexdigests, str) else hexdigests
+            )
     return known
 
 
@@ -94,7 +96,9 @@ def _needs_mode(path: Path, file: RenderedFile) -> bool:
 def plan_tree(root: Path, files: Mapping[str, RenderedFile], record: Mapping[str, Any]) -> Plan:
     """Compare ``files`` with what is below ``root``; ``record`` goes into the manifest beside the hashes."""
     hashes = {path: digest(file.content) for path, file in sorted(files.items())}
-    manifest = json.dumps({**record, "files": hashes}, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    manifest = (
+        json.dumps({**record, "files": hashes}, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    )
     known = _known_hashes(root)
     changed, edited, remode = [], [], []
     for path, file in sorted(files.items()):

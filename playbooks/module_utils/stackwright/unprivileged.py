@@ -27,12 +27,16 @@ def process_user(name: str) -> int | None:
     try:
         return pwd.getpwnam(name).pw_uid
     except KeyError:
-        raise UnprivilegedError(f"embedded_user: there is no user {name}; set it to one that exists") from None
+        raise UnprivilegedError(
+            f"embedded_user: there is no user {name}; set it to one that exists"
+        ) from None
 
 
 def _others_may_enter(path: Path) -> bool:
     resolved = path.resolve()
-    return all(folder.stat().st_mode & 0o001 for folder in (resolved, *resolved.parents) if folder.is_dir())
+    return all(
+        folder.stat().st_mode & 0o001 for folder in (resolved, *resolved.parents) if folder.is_dir()
+    )
 
 
 def unprivileged_prefix(uid: int | None, paths: Iterable[Path]) -> list[str]:
@@ -44,7 +48,9 @@ def unprivileged_prefix(uid: int | None, paths: Iterable[Path]) -> list[str]:
         return []
     setpriv = shutil.which("setpriv")
     if setpriv is None:
-        raise UnprivilegedError("running as root needs setpriv (package util-linux), or run as an ordinary user")
+        raise UnprivilegedError(
+            "running as root needs setpriv (package util-linux), or run as an ordinary user"
+        )
     words = [setpriv, f"--reuid={uid}", f"--regid={pwd.getpwuid(uid).pw_gid}", "--clear-groups"]
     if not all(_others_may_enter(path) for path in paths):
         words += ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]

@@ -36,7 +36,7 @@ def _is_integer(_checker: Any, value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-SettingValidator = validators.extend(
+SettingValidator = validators.extend(  # type: ignore[no-untyped-call]
     Draft202012Validator,
     validators={"pattern": _pattern},
     type_checker=Draft202012Validator.TYPE_CHECKER.redefine("integer", _is_integer),
@@ -50,30 +50,35 @@ def _name(key: str) -> str:
 
 def _reason(error: ValidationError) -> str:
     """Why a value was refused, without the value: the keys of a mapping are names and may be said."""
-    keyword, expected = error.validator, error.validator_value
+    keyword: str = str(error.validator)
+    expected: Any = error.validator_value
+    instance: Any = error.instance
     if keyword == "type":
         return f"is {NOUNS.get(type(error.instance), 'of another kind')} where {expected} is needed"
     if keyword in ("minimum", "exclusiveMinimum"):
         return "is too small"
     if keyword in ("maximum", "maxLength"):
         return "is too large" if keyword == "maximum" else "is too long"
-    if keyword in ("minLength", "minProperties") or error.instance == "":
+    if keyword in ("minLength", "minProperties") or instance == "":
         return "is empty"
     if keyword == "required":
-        missing = [name for name in expected if name not in error.instance]
+        missing = [name for name in expected if name not in instance]
         return f"lacks {', '.join(missing)}"
     if keyword == "additionalProperties":
-        unknown = sorted(set(error.instance) - set(error.schema.get("properties", {})))
+        rule: Any = error.schema
+        unknown = sorted(set(instance) - set(rule.get("properties", {})))
         return f"has the unknown key {', '.join(_name(key) for key in unknown)}"
     if keyword == "oneOf":
-        return f"needs exactly one of {', '.join(rule['required'][0] for rule in expected)}"
+        return f"needs exactly one of {', '.join(choice['required'][0] for choice in expected)}"
     if "propertyNames" in error.schema_path:
-        return f"has the key {_name(error.instance)}, of a form that is not allowed"
+        return f"has the key {_name(instance)}, of a form that is not allowed"
     return "has a form that is not allowed"
 
 
 def _path(name: str, error: ValidationError) -> str:
-    parts = [f"[{part}]" if isinstance(part, int) else f".{_name(part)}" for part in error.absolute_path]
+    parts = [
+        f"[{part}]" if isinstance(part, int) else f".{_name(part)}" for part in error.absolute_path
+    ]
     return name + "".join(parts)
 
 
@@ -84,7 +89,11 @@ def _number_problem(setting: Setting, value: Any, sources: Sources) -> str:
     if setting.name in sources.extra_variables:
         return ""
     source = sources.find(setting.name)
-    return "has a number that is not written in plain decimal digits" if source and source.odd_number else ""
+    return (
+        "has a number that is not written in plain decimal digits"
+        if source and source.odd_number
+        else ""
+    )
 
 
 def _odd_keys(value: Any) -> bool:
@@ -164,12 +173,18 @@ def unknown_settings(
     problems = []
     for name in sorted(names):
         close = difflib.get_close_matches(name, schema, n=1)
-        fix = f"did you mean {close[0]}?" if close else "remove it, or describe it in playbooks/vars/settings.yml"
+        fix = (
+            f"did you mean {close[0]}?"
+            if close
+            else "remove it, or describe it in playbooks/vars/settings.yml"
+        )
         problems.append(Problem(name, "is no setting", fix, sources.where(name, "the inventory")))
     return problems
 
 
-def hidden_settings(schema: Mapping[str, Setting], environment: str, sources: Sources) -> list[Problem]:
+def hidden_settings(
+    schema: Mapping[str, Setting], environment: str, sources: Sources
+) -> list[Problem]:
     """Refuse settings among an inventory file's group variables: group_vars/all beats them without a word."""
     fix = f"move it to inventories/group_vars/{environment}/"
     reason = "has no effect there: group_vars/all beats the group variables of an inventory file"

@@ -42,14 +42,18 @@ def _make_folders(plan: Plan) -> None:
 def _replace_all(plan: Plan) -> None:
     """Write all files beside their targets, then put each in place, the manifest last."""
     hashes = {path: sorted(hexdigests) for path, hexdigests in plan.known.items()}
-    announcement = RenderedFile(json.dumps({"files": hashes}, indent=2, sort_keys=True).encode(), 0o600)
+    announcement = RenderedFile(
+        json.dumps({"files": hashes}, indent=2, sort_keys=True).encode(), 0o600
+    )
     files = {plan.root / path: plan.files[path] for path in plan.changed}
     files[plan.root / MANIFEST] = RenderedFile(plan.manifest, 0o600)
     staged: dict[Path, Path] = {}
     try:
         for target, file in files.items():
             staged[target] = _write_beside(target, file)
-        os.replace(_write_beside(plan.root / NEXT_MANIFEST, announcement), plan.root / NEXT_MANIFEST)
+        os.replace(
+            _write_beside(plan.root / NEXT_MANIFEST, announcement), plan.root / NEXT_MANIFEST
+        )
         for target in files:
             os.replace(staged[target], target)
             del staged[target]

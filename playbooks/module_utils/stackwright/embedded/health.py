@@ -69,7 +69,8 @@ def _give_up_on_hopeless(folder: Folder, info: ProcessInfo, attempts: int) -> No
 
 
 def _tails(folder: Folder, names: Sequence[str]) -> str:
-    text = ""
+    """What the programs printed, and how things stand after a failure."""
+    text = "\nThe other programs keep running. Correct the cause and start again, or stop the environment."
     for name in names:
         lines = last_lines(folder, name, _LOG_LINES)
         text += f"\nlast lines of {folder.log(name)}:"
