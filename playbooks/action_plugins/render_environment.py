@@ -9,6 +9,7 @@ Takes no arguments. Returns ``changed``, ``diff``, ``msg``, and ``plan``: runtim
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from ansible.plugins.action import ActionBase
 from stackwright import layout
 from stackwright.compose_check import ComposeFileError, check_schema, check_with_compose
 from stackwright.diffing import diff_of
-from stackwright.engine import probe_engine
+from stackwright.engine import Engine, probe_engine
 from stackwright.prepare import make_choices, prepare
 from stackwright.problems import Problem, RefusedError
 from stackwright.rendering import RenderError
@@ -60,6 +61,13 @@ def _write_problem(error: OSError, root: Path, environment: str) -> RefusedError
     )
 
 
+def _engine(values: Mapping[str, Any]) -> Engine:
+    """The engine of this machine; not asked where the settings leave it nothing to decide."""
+    if values["stack_runtime"] == "embedded" and values["base_images"] != "auto":
+        return Engine(False, "no engine was asked")
+    return probe_engine()
+
+
 def _summary(plan: Plan) -> str:
     """What was done, or would be in check mode, in one line."""
     parts = [f"{len(plan.changed)} of {len(plan.files)} files written"] if plan.changed else []
@@ -96,7 +104,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     def _render(self, values: dict[str, Any], secrets: list[str]) -> dict[str, Any]:
         root = Path(values["stack_output_dir"])
         environment = values["stack_environment"]
-        choices = make_choices(values, probe_engine())
+        choices = make_choices(values, _engine(values))
         prepared = prepare(values, choices)
         files = prepared.files
         try:

@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
 from ansible.plugins.action import ActionBase
 from stackwright import layout
 from stackwright.access import access, evidence_commands
+from stackwright.embedded.errors import EmbeddedError
 from stackwright.prepare import prepare
 from stackwright.problems import RefusedError
 from stackwright.rendering import RenderError
@@ -75,7 +76,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                 }
                 facts["access"] = access(*where, values)
             return result | {"ansible_facts": {"_stack": facts}}
-        except (RefusedError, RenderError, UnprivilegedError) as refused:
+        except (RefusedError, RenderError, UnprivilegedError, EmbeddedError) as refused:
             return result | {"failed": True, "msg": str(refused)}
 
     def _stale(self, values: dict[str, Any], manifest: dict[str, Any]) -> str:

@@ -41,8 +41,8 @@ def measure(folder: Path, rounds: int, report: Report) -> None:
     for count in COUNTS:
         for kind, seconds in (("first", first[count]), ("unchanged", again[count])):
             what = f"render {count} environment{'s' if count > 1 else ''}, {kind}"
-            each = [value / count for value in seconds]
-            aim = AIM_EACH if count == max(COUNTS) else None
-            report.add(
-                Figure(what, seconds), Figure(f"{what}, per environment", each, aim, "s each")
-            )
+            report.add(Figure(what, seconds))
+            if count > 1:
+                each = [value / count for value in seconds]
+                aim = AIM_EACH if count == max(COUNTS) else None
+                report.add(Figure("  per environment", each, aim, "s each"))

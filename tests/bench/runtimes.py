@@ -7,9 +7,10 @@ import shutil
 import subprocess
 import time
 from collections import defaultdict
+from functools import partial
 from pathlib import Path
 
-from stackwright.engine import probe_engine
+from stackwright.engine import images_present, probe_engine
 
 from tests.bench.plays import SETTINGS, BrokenRunError, play
 from tests.bench.report import Figure, Report, ratio
@@ -27,10 +28,6 @@ def _project(folder: Path, name: str, runtime: str, port: int) -> Project:
     project = Project(folder)
     project.environment(name, f"api_port: {port}\nstack_runtime: {runtime}\n{SETTINGS}")
     return project
-
-
-def _figure(times: Times, what: str, label: str) -> Figure:
-    return Figure(label, times[what], AIMS.get(what))
 
 
 def _unchanged(project: Project, name: str, times: Times) -> None:
@@ -93,9 +90,11 @@ def _ours(project: Project, times: Times) -> None:
 
 
 def _remove_images(output: Path) -> None:
+    """Our own images of this environment, as far as they were built; base images stay."""
     images = json.loads((output / "manifest.json").read_text(encoding="utf-8"))["images"]
     own = [image["reference"] for image in images.values() if image["context"]]
-    _docker("image", "rm", *own, cwd=output)
+    for reference in images_present(own):
+        _docker("image", "rm", reference, cwd=output)
 
 
 def measure_compose(folder: Path, rounds: int, report: Report) -> None:
@@ -113,20 +112,19 @@ def measure_compose(folder: Path, rounds: int, report: Report) -> None:
             f"compose: images built beforehand in {play(project, COMPOSE, 'playbooks/build.yml'):.1f} s"
         )
         for number in range(rounds):
-            runs = [lambda: _ours(project, times), lambda: _bare(output, times)]
+            runs = [partial(_ours, project, times), partial(_bare, output, times)]
             for run in runs if number % 2 == 0 else runs[::-1]:
                 _clear(output)
                 run()
     finally:
-        _clear(output)
-        _remove_images(output)
-    cold, noop = Figure("compose, cold start: site.yml", times["cold"]), _noop(times)
+        try:
+            _clear(output)
+        finally:
+            _remove_images(output)
+    cold = Figure("compose, cold start: site.yml", times["cold"])
+    noop = Figure("compose, no-op: site.yml", times["no-op"], AIMS["compose no-op"])
     bare_cold = Figure("bare docker compose up, cold start", times["bare cold"])
     bare_noop = Figure("bare docker compose up, no-op", times["bare no-op"])
     start = Figure("compose, no-op: start.yml alone", times["start"])
     report.add(cold, bare_cold, ratio("cold start, ours / bare", cold, bare_cold))
     report.add(noop, start, bare_noop, ratio("no-op, ours / bare", noop, bare_noop))
-
-
-def _noop(times: Times) -> Figure:
-    return Figure("compose, no-op: site.yml", times["no-op"], AIMS["compose no-op"])

@@ -46,8 +46,8 @@ CASES = [
     Case("plain_subfolder", READABLE, {"more/secrets.yaml": "vault_db_password: <good>"}, place="secrets.yaml:1"),
     Case("plain_literal", READABLE, {"main.yml": "db_password: \"{{ '<good>' }}\""}, place="main.yml"),
     Case("plain_other_name", READABLE, {"main.yml": 'db_password: "{{ _pw }}"\n_pw: <good>'}, place="main.yml"),
-    Case("plain_host", READABLE, host_vars={"vault_db_password": GOOD_SECRET}, place="inventory.yml:1"),
-    Case("plain_group", READABLE, group_vars={"vault_db_password": GOOD_SECRET}, place="inventory.yml:1"),
+    Case("plain_host", READABLE, host_vars={"vault_db_password": GOOD_SECRET}, place=".yml:1"),
+    Case("plain_group", READABLE, group_vars={"vault_db_password": GOOD_SECRET}, place=".yml:1"),
     Case("plain_comment", READABLE, {"main.yml": "# it is <good>\napi_port: 5044"}, vault=GOOD_SECRET,
          place="main.yml"),
 ]  # fmt: skip
@@ -74,11 +74,14 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Resolution]:
             path.write_text(text, encoding="utf-8")
         host = {f"{case.name}-host": {"ansible_connection": "local", **case.host_vars}}
         groups[case.name] = {"hosts": host, "vars": case.group_vars}
-    (folder / "inventory.yml").write_text(json.dumps(groups), encoding="utf-8")
-    (folder / "one.yml").write_text(
-        json.dumps({"good_file": groups["good_file"]}), encoding="utf-8"
-    )
+    # A secret in an inventory file is readable for every environment in it, so those get files of their own.
+    apart = {name: {name: groups.pop(name)} for name in ("plain_host", "plain_group")}
+    inventories = {**apart, "one": {"good_file": groups["good_file"]}, "inventory": groups}
+    for name, content in inventories.items():
+        (folder / f"{name}.yml").write_text(json.dumps(content), encoding="utf-8")
     found = look(folder / "inventory.yml")
+    for name in apart:
+        found |= look(folder / f"{name}.yml")
     by_option = {
         "given": {"vault_db_password": GOOD_SECRET},
         "given_itself": {"db_password": GOOD_SECRET},
@@ -114,14 +117,14 @@ def test_a_secret_on_the_command_line_is_refused(name: str, seen: dict[str, Reso
 
 
 def test_an_inline_secret_of_another_vault_password_is_named_with_the_options_that_open_it(
-    seen: dict[str, Resolution], tmp_path: Path
+    tmp_path: Path,
 ) -> None:
     (tmp_path / "group_vars").mkdir()
     (tmp_path / "group_vars/all").symlink_to(ROOT / "inventories/group_vars/all")
-    text = indented_vault("vault_db_password", GOOD_SECRET)
+    text = indented_vault("vault_db_password", GOOD_SECRET, password="another")
     (tmp_path / "group_vars/shop.yml").write_text(text, encoding="utf-8")
     (tmp_path / "shop.yml").write_text('{"shop": {"hosts": {"shop-host": {}}}}', encoding="utf-8")
-    (problem,) = look(tmp_path / "shop.yml", password="another")["shop"].problems
+    (problem,) = look(tmp_path / "shop.yml")["shop"].problems
     assert problem.setting == "db_password"
     assert problem.reason == "is encrypted with Ansible Vault and cannot be decrypted"
     assert "--ask-vault-pass" in problem.fix

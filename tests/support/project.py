@@ -126,9 +126,10 @@ def encrypted(text: str, password: str = VAULT_PASSWORD) -> str:
     return vault.encrypt(text.encode()).decode()
 
 
-def indented_vault(name: str, text: str) -> str:
+def indented_vault(name: str, text: str, password: str = VAULT_PASSWORD) -> str:
     """``name: !vault …``, one encrypted value in an otherwise plain file."""
-    return "\n".join([f"{name}: !vault |", *(f"  {line}" for line in encrypted(text).splitlines())])
+    lines = encrypted(text, password).splitlines()
+    return "\n".join([f"{name}: !vault |", *(f"  {line}" for line in lines)])
 
 
 def tree(folder: Path) -> dict[str, bytes]:

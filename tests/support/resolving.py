@@ -11,7 +11,7 @@ from ansible import context
 from ansible.inventory.manager import InventoryManager
 from ansible.module_utils.common.collections import ImmutableDict
 from ansible.parsing.dataloader import DataLoader
-from ansible.parsing.vault import VaultSecret
+from ansible.parsing.vault import VaultSecret, VaultSecretsContext
 from ansible.plugins.loader import init_plugin_loader
 from ansible.template import Templar
 from ansible.vars.manager import VariableManager
@@ -21,19 +21,22 @@ from stackwright.resolve import Resolution, look_at_environment
 from tests.support.project import ROOT, VAULT_PASSWORD
 
 
+SECRETS = [("default", VaultSecret(VAULT_PASSWORD.encode()))]
+
+
 @functools.cache
 def _start_ansible() -> None:
+    """What ansible-playbook does before it runs anything, once per process."""
     context.CLIARGS = ImmutableDict(extra_vars=())
     init_plugin_loader([])
+    VaultSecretsContext.initialize(VaultSecretsContext(SECRETS))
 
 
-def look(
-    inventory: Path, extra: Mapping[str, Any] | None = None, password: str = VAULT_PASSWORD
-) -> dict[str, Resolution]:
+def look(inventory: Path, extra: Mapping[str, Any] | None = None) -> dict[str, Resolution]:
     """What is known of each environment of an inventory, by host (without ``-host``); ``extra`` is what -e sets."""
     _start_ansible()
     loader = DataLoader()
-    loader.set_vault_secrets([("default", VaultSecret(password.encode()))])
+    loader.set_vault_secrets(SECRETS)
     manager = InventoryManager(loader=loader, sources=[str(inventory)])
     variables = VariableManager(loader=loader, inventory=manager)
     found = {}

