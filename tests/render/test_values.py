@@ -114,7 +114,11 @@ def test_a_password_as_a_file_is_the_password_and_nothing_else(password: str) ->
 def test_any_text_written_unsafe_into_group_vars_comes_back(
     texts: list[str], password: str, tmp_path: Path
 ) -> None:
-    """The whole way: a user's file, Ansible, the schema, the templates, Compose."""
+    """The whole way: a user's file, Ansible, the schema, the templates, Compose.
+
+    Ansible reads an ``!unsafe`` scalar as the type its plain text would have (``"0"`` as a number): hence a letter first.
+    """
+    texts, password = [f"t{text}" for text in texts], f"p{password}"
     folder = fresh(tmp_path)
     lines = ["---", "secrets_strict: false", "secrets_delivery: environment", "build_ca_bundle: ''"]
     lines += [f"db_password: !unsafe {yaml_scalar(password)}", "stack_labels:"]

@@ -32,6 +32,8 @@ def _readable_place(name: str, value: str, sources: Sources) -> str:
         source = sources.find(candidate)
         if source and source.is_readable:
             return source.describe(sources.root)
+    if len(value) < SHORTEST:
+        return ""  # refused for that; so short a text may stand somewhere by chance
     for path in sources.files:
         if value.encode() in path.read_bytes():
             return str(
