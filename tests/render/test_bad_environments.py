@@ -16,9 +16,7 @@ from tests.support.resolving import look
 LOCAL = {"ansible_connection": "local"}
 
 
-def look_at(
-    folder: Path, groups: dict[str, object], settings: str = FINE
-) -> dict[str, Resolution]:
+def look_at(folder: Path, groups: dict[str, object], settings: str = FINE) -> dict[str, Resolution]:
     """An inventory of ``groups``, each with ``settings`` in its group_vars folder."""
     group_vars = folder / "group_vars"
     group_vars.mkdir()

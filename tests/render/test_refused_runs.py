@@ -30,13 +30,17 @@ def test_every_bad_environment_of_a_run_is_refused_with_its_own_message_and_noth
     assert len(cases) == len(REPRESENTATIVE)
     for case in cases:
         shared_project.write(f"inventories/group_vars/{case.name}/fine.yml", FINE)
-        shared_project.write(f"inventories/group_vars/{case.name}/main.yml", f"---\n{case.settings}\n")
+        shared_project.write(
+            f"inventories/group_vars/{case.name}/main.yml", f"---\n{case.settings}\n"
+        )
     names = [case.name for case in cases]
     # One file, away from the others: what they would share on one host is another test's matter.
     inventory = shared_project.write("inventories/cases.yml", inventory_of(names))
     hosts = "".join(f"\n{name}-host ansible_host={name}.example" for name in names)
     inventory.write_text(
-        "\n".join(f"[{name}]\n{line}" for name, line in zip(names, hosts.split("\n")[1:], strict=True)),
+        "\n".join(
+            f"[{name}]\n{line}" for name, line in zip(names, hosts.split("\n")[1:], strict=True)
+        ),
         encoding="utf-8",
     )
     inventory = inventory.rename(inventory.with_suffix(".ini"))
@@ -69,11 +73,14 @@ class TestVault:
     @pytest.fixture
     def prod(self, project: Project) -> Project:
         project.write(
-            "inventories/group_vars/prod/vault.yml", encrypted(f"vault_db_password: {GOOD_SECRET}\n")
+            "inventories/group_vars/prod/vault.yml",
+            encrypted(f"vault_db_password: {GOOD_SECRET}\n"),
         )
         return project
 
-    def test_without_a_vault_the_missing_secret_and_the_command_are_named(self, project: Project) -> None:
+    def test_without_a_vault_the_missing_secret_and_the_command_are_named(
+        self, project: Project
+    ) -> None:
         run = project.run("playbooks/render.yml", *self.INVENTORY)
         assert run.returncode != 0
         assert "environment prod: 1 problem, nothing was written" in run.output
@@ -81,7 +88,9 @@ class TestVault:
         assert "ansible-vault create inventories/group_vars/prod/vault.yml" in run.output
         assert not project.output("prod").exists()
 
-    def test_without_its_password_one_line_says_what_is_missing_and_how_to_give_it(self, prod: Project) -> None:
+    def test_without_its_password_one_line_says_what_is_missing_and_how_to_give_it(
+        self, prod: Project
+    ) -> None:
         run = prod.run("playbooks/render.yml", *self.INVENTORY)
         assert run.returncode != 0
         line = only_error(run)
@@ -92,7 +101,12 @@ class TestVault:
 
     def test_with_another_password_one_line_says_so(self, prod: Project) -> None:
         prod.password_file.write_text("not this one", encoding="utf-8")
-        run = prod.run("playbooks/render.yml", *self.INVENTORY, "--vault-password-file", str(prod.password_file))
+        run = prod.run(
+            "playbooks/render.yml",
+            *self.INVENTORY,
+            "--vault-password-file",
+            str(prod.password_file),
+        )
         assert run.returncode != 0
         line = only_error(run)
         assert "vault.yml is encrypted" in line
@@ -104,7 +118,11 @@ class TestVault:
         run = prod.render(*self.INVENTORY, "--diff")
         assert run.returncode == 0, run.output
         assert GOOD_SECRET not in run.output
-        having = {path for path, content in tree(prod.output("prod")).items() if GOOD_SECRET.encode() in content}
+        having = {
+            path
+            for path, content in tree(prod.output("prod")).items()
+            if GOOD_SECRET.encode() in content
+        }
         assert having
         assert all(path.startswith("secrets/") for path in having)
 
@@ -122,7 +140,9 @@ class TestNeighbours:
         return project
 
     def test_what_a_closed_vault_does_not_hide_is_compared(self, prod: Project) -> None:
-        run = prod.render("-e", "api_port=5100", "-e", "stack_project=desafio3-prod", with_vault=False)
+        run = prod.render(
+            "-e", "api_port=5100", "-e", "stack_project=desafio3-prod", with_vault=False
+        )
         assert run.returncode != 0
         said = run.results["dev-host"]["msg"]
         assert "api_port: takes host port 5100, as api_port does in dev" in said
@@ -133,15 +153,22 @@ class TestNeighbours:
         run = prod.render("-e", "api_port=5001", with_vault=False)
         assert run.returncode == 0, run.output
 
-    def test_an_inline_secret_that_cannot_be_opened_hides_only_itself(self, project: Project) -> None:
+    def test_an_inline_secret_that_cannot_be_opened_hides_only_itself(
+        self, project: Project
+    ) -> None:
         secret = indented_vault("vault_db_password", GOOD_SECRET, password="someone else's")
         project.write("inventories/group_vars/prod/main.yml", f"---\napi_port: 5000\n{secret}\n")
         run = project.render(with_vault=False)
         assert run.returncode != 0
         assert "environment prod: 3 problems" in run.results["dev-host"]["msg"]
-        assert "api_port: takes host port 5000, as api_port does in dev" in run.results["dev-host"]["msg"]
+        assert (
+            "api_port: takes host port 5000, as api_port does in dev"
+            in run.results["dev-host"]["msg"]
+        )
 
-    def test_a_broken_setting_of_another_environment_stops_only_that_one(self, prod: Project) -> None:
+    def test_a_broken_setting_of_another_environment_stops_only_that_one(
+        self, prod: Project
+    ) -> None:
         prod.environment("staging", "api_port: zero\nstack_network: desafio3-network")
         run = prod.render(with_vault=False)
         assert run.returncode != 0
@@ -163,7 +190,8 @@ class TestNeighbours:
         self, project: Project
     ) -> None:
         project.write(
-            "inventories/group_vars/prod/vault.yml", encrypted(f"vault_db_password: {GOOD_SECRET}\n")
+            "inventories/group_vars/prod/vault.yml",
+            encrypted(f"vault_db_password: {GOOD_SECRET}\n"),
         )
         run = project.render("-i", "inventories")
         assert run.returncode == 0, run.output
@@ -172,14 +200,22 @@ class TestNeighbours:
     def test_one_host_name_in_two_inventories_is_two_environments(self, project: Project) -> None:
         shared = inventory_of(["staging"]).replace("staging-host", "dev-host")
         project.write("inventories/staging.yml", shared)
-        project.write("inventories/group_vars/staging.yml", "stack_network: desafio3-network\napi_port: 5200")
+        project.write(
+            "inventories/group_vars/staging.yml", "stack_network: desafio3-network\napi_port: 5200"
+        )
         run = project.render(with_vault=False)
         assert run.returncode != 0
         assert "environment staging: 1 problem" in run.results["dev-host"]["msg"]
 
     def test_a_secret_of_dev_in_prod_is_found(self, project: Project) -> None:
-        project.write("inventories/group_vars/prod/vault.yml", encrypted(f"vault_db_password: {GOOD_SECRET}\n"))
-        project.write("inventories/group_vars/dev/main.yml", f"secrets_strict: false\ndb_password: {GOOD_SECRET}\n")
+        project.write(
+            "inventories/group_vars/prod/vault.yml",
+            encrypted(f"vault_db_password: {GOOD_SECRET}\n"),
+        )
+        project.write(
+            "inventories/group_vars/dev/main.yml",
+            f"secrets_strict: false\ndb_password: {GOOD_SECRET}\n",
+        )
         run = project.render("-i", "inventories/prod.yml")
         assert run.returncode != 0
         assert "db_password: is the same as in dev" in run.results["prod-host"]["msg"]

@@ -20,7 +20,6 @@ from stackwright.resolve import Resolution, look_at_environment
 
 from tests.support.project import ROOT, VAULT_PASSWORD
 
-
 SECRETS = [("default", VaultSecret(VAULT_PASSWORD.encode()))]
 
 

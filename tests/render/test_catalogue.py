@@ -1,0 +1,110 @@
+"""A fourth service takes one catalogue entry, one settings section and one partial, and no playbook edit."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.support.project import Project
+
+CATALOGUE = """
+  adminer:
+    title: Adminer
+    enabled: "{{ adminer_enabled }}"
+    needs: [banco-dados]
+    host_ports: ["{{ adminer_port }}"]
+    user: "65534:65534"
+    secrets: []
+    image: "{{ adminer_image }}"
+"""
+SCHEMA = """
+  adminer:
+    adminer_enabled:
+      meaning: Whether the environment has a database client in the browser.
+      type: boolean
+    adminer_image:
+      meaning: Its image.
+      type: string
+      allowed: an image reference
+    adminer_port:
+      meaning: Its port on this host.
+      type: integer
+      minimum: 1
+      maximum: 65535
+"""
+DEFAULTS = """---
+# A database client in the browser, off by default.
+adminer_enabled: false
+adminer_image: adminer:4
+adminer_port: 8080
+"""
+PARTIAL = """{% extends "service.yml.j2" %}
+{% set memory, cpus, pids = "128m", 0.5, 64 %}
+{% set health_test = ["CMD", "true"] %}
+{% set grace_seconds = 10 %}
+{% set memory_folders = ["/tmp"] %}
+{% block own %}
+    ports:
+      - "127.0.0.1:{{ adminer_port }}:8080"
+{% endblock %}
+"""
+PIECES = {
+    "catalogue": ("inventories/group_vars/all/services.yml", CATALOGUE, True),
+    "schema": ("playbooks/vars/settings.yml", SCHEMA, True),
+    "defaults": ("inventories/group_vars/all/adminer.yml", DEFAULTS, False),
+    "partial": ("templates/services/adminer.yml.j2", PARTIAL, False),
+}
+RENDER = ("playbooks/render.yml", "-e", "stack_runtime=embedded", "-e", "base_images=registry")
+
+
+def add(project: Project, *pieces: str) -> None:
+    for piece in pieces:
+        path, text, append = PIECES[piece]
+        old = (project.folder / path).read_text() if append else ""
+        project.write(path, old + text)
+
+
+def services(project: Project) -> dict[str, object]:
+    document = yaml.safe_load((project.output("dev") / "docker-compose.yml").read_text())
+    return dict(document["services"])
+
+
+def test_a_fourth_service_is_off_by_default_and_on_by_its_setting(project: Project) -> None:
+    add(project, *PIECES)
+    done = project.run(*RENDER)
+    assert done.returncode == 0, done.output
+    assert list(services(project)) == ["banco-dados", "cache-redis", "api-web"]
+
+    done = project.run(*RENDER, "-e", "adminer_enabled=true", "-e", "adminer_port=8081")
+    assert done.returncode == 0, done.output
+    service = services(project)["adminer"]
+    assert isinstance(service, dict)
+    assert service["ports"] == ["127.0.0.1:8081:8080"]
+    assert service["container_name"] == "adminer"
+    assert service["depends_on"] == {"banco-dados": {"condition": "service_healthy"}}
+    manifest = json.loads((project.output("dev") / "manifest.json").read_text())
+    assert manifest["services"][-1] == "adminer"
+
+
+@pytest.mark.parametrize(
+    ("missing", "said"),
+    [
+        ("schema", "adminer_enabled: is no setting"),
+        ("defaults", "adminer_port: is missing"),
+        ("partial", "templates/services/adminer.yml.j2 is missing"),
+    ],
+)
+def test_a_missing_piece_is_named(project: Project, missing: str, said: str) -> None:
+    add(project, *(piece for piece in PIECES if piece != missing))
+    if missing == "defaults":
+        project.write(
+            "inventories/group_vars/all/adminer.yml",
+            "---\nadminer_enabled: true\nadminer_image: a\n",
+        )
+    done = project.run(*RENDER, "-e", "adminer_enabled=true")
+    assert done.returncode != 0
+    assert said in done.output
+    assert not Path(project.output("dev") / "docker-compose.yml").exists()
