@@ -1,9 +1,11 @@
-"""Timed runs of playbooks, and what makes one of them invalid."""
+"""Timed runs of playbooks and docker commands, and what makes one of them invalid."""
 
 from __future__ import annotations
 
 import re
+import subprocess
 import time
+from pathlib import Path
 
 from tests.support.project import Project, Run
 
@@ -11,6 +13,7 @@ CHANGED = re.compile(r"^\S+ +: ok=\d+ +changed=(\d+) ", re.MULTILINE)
 SETTINGS = (
     "db_password: bench-pT7-9zQ-unlikely\nsecrets_strict: false\nsecrets_delivery: environment\n"
 )
+HANG_SECONDS = 600  # only to end a command that hangs
 
 
 class BrokenRunError(Exception):
@@ -33,4 +36,21 @@ def play(project: Project, inventory: str, playbook: str, noop: bool = False) ->
     done = project.run("-i", f"inventories/{inventory}.yml", playbook)
     seconds = time.monotonic() - begin
     _check(done, f"{playbook} for {inventory}", noop)
+    return seconds
+
+
+def docker(*words: str, cwd: Path) -> float:
+    """Seconds of one docker command. Raises BrokenRunError."""
+    begin = time.monotonic()
+    done = subprocess.run(
+        ["docker", *words],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=HANG_SECONDS,
+        check=False,
+    )
+    seconds = time.monotonic() - begin
+    if done.returncode != 0:
+        raise BrokenRunError(f"docker {' '.join(words)} failed:\n{done.stdout}{done.stderr}")
     return seconds

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import time
 from collections import defaultdict
 from functools import partial
 from pathlib import Path
 
 from stackwright.engine import images_present, probe_engine
 
-from tests.bench.plays import SETTINGS, BrokenRunError, play
+from tests.bench.plays import SETTINGS, docker, play
 from tests.bench.report import Figure, Report, ratio
 from tests.support.project import Project
 
 EMBEDDED, COMPOSE = "benche", "benchc"
 EMBEDDED_PORT, COMPOSE_PORT = 21610, 21620
 AIMS = {"embedded cold": 20.0, "embedded no-op": 6.0, "compose no-op": 8.0}
-HANG_SECONDS = 600  # only to end a command that hangs
 
 Times = defaultdict[str, list[float]]
 
@@ -56,32 +53,15 @@ def measure_embedded(folder: Path, rounds: int, report: Report) -> None:
     )
 
 
-def _docker(*words: str, cwd: Path) -> float:
-    """Seconds of one docker command. Raises BrokenRunError."""
-    begin = time.monotonic()
-    done = subprocess.run(
-        ["docker", *words],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        timeout=HANG_SECONDS,
-        check=False,
-    )
-    seconds = time.monotonic() - begin
-    if done.returncode != 0:
-        raise BrokenRunError(f"docker {' '.join(words)} failed:\n{done.stdout}{done.stderr}")
-    return seconds
-
-
 def _clear(output: Path) -> None:
     """Containers, network and volume go, rendered files and images stay."""
-    _docker("compose", "down", "--volumes", "--remove-orphans", "--timeout", "10", cwd=output)
+    docker("compose", "down", "--volumes", "--remove-orphans", "--timeout", "10", cwd=output)
 
 
 def _bare(output: Path, times: Times) -> None:
     up = ("compose", "up", "--detach", "--wait")
-    times["bare cold"].append(_docker(*up, cwd=output))
-    times["bare no-op"] += [_docker(*up, cwd=output) for _ in range(2)]
+    times["bare cold"].append(docker(*up, cwd=output))
+    times["bare no-op"] += [docker(*up, cwd=output) for _ in range(2)]
 
 
 def _ours(project: Project, times: Times) -> None:
@@ -94,7 +74,7 @@ def _remove_images(output: Path) -> None:
     images = json.loads((output / "manifest.json").read_text(encoding="utf-8"))["images"]
     own = [image["reference"] for image in images.values() if image["context"]]
     for reference in images_present(own):
-        _docker("image", "rm", reference, cwd=output)
+        docker("image", "rm", reference, cwd=output)
 
 
 def measure_compose(folder: Path, rounds: int, report: Report) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from stackwright import layout
 from stackwright.content_hash import NOT_INPUT, content_hash, input_files
 
 
@@ -65,14 +64,3 @@ def test_what_tools_leave_behind_does_not_count(folder: Path) -> None:
     (folder / "module.pyc").write_text("x")
     (folder / ".run.swp").write_text("x")
     assert content_hash([folder]) == before
-
-
-def test_every_build_leaves_out_of_its_context_what_the_hash_leaves_out() -> None:
-    for name in ("api", "database"):
-        lines = (
-            (layout.PROJECT / "app" / name / ".dockerignore")
-            .read_text(encoding="utf-8")
-            .splitlines()
-        )
-        ignored = {line.removeprefix("**/").rstrip("/") for line in lines}
-        assert ignored >= NOT_INPUT | {"*.pyc", "*.egg-info", "*.swp"} or "*" in ignored, name

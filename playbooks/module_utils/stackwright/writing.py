@@ -39,46 +39,48 @@ def _make_folders(plan: Plan) -> None:
         (plan.root / "secrets").chmod(0o711 if os.geteuid() == 0 else 0o700)
 
 
-def _replace_all(plan: Plan) -> None:
-    """Write all files beside their targets, then put each in place, the manifest last."""
+def _announce(plan: Plan) -> None:
+    """Note on disk every hash that a file may have from now on, before anything else is written."""
     hashes = {path: sorted(hexdigests) for path, hexdigests in plan.known.items()}
-    announcement = RenderedFile(
-        json.dumps({"files": hashes}, indent=2, sort_keys=True).encode(), 0o600
-    )
+    content = json.dumps({"files": hashes}, indent=2, sort_keys=True).encode()
+    target = plan.root / NEXT_MANIFEST
+    os.replace(_write_beside(target, RenderedFile(content, 0o600)), target)
+
+
+def _stage(plan: Plan) -> dict[Path, Path]:
+    """Write all files beside their targets, the manifest last. Returns temporary files by target."""
     files = {plan.root / path: plan.files[path] for path in plan.changed}
     files[plan.root / MANIFEST] = RenderedFile(plan.manifest, 0o600)
     staged: dict[Path, Path] = {}
     try:
         for target, file in files.items():
             staged[target] = _write_beside(target, file)
-        os.replace(
-            _write_beside(plan.root / NEXT_MANIFEST, announcement), plan.root / NEXT_MANIFEST
-        )
-        for target in files:
-            os.replace(staged[target], target)
-            del staged[target]
-    finally:
+    except BaseException:
         for temporary in staged.values():
-            temporary.unlink(missing_ok=True)
+            temporary.unlink()
+        raise
+    return staged
 
 
-def _prune(plan: Plan) -> None:
-    """Remove files that are no longer rendered, with the folders that this leaves empty."""
-    for path in plan.pruned:
-        target = plan.root / path
-        target.unlink(missing_ok=True)
-        for folder in target.parents:
-            if folder == plan.root or any(folder.iterdir()):
-                break
+def _remove_empty_folders(target: Path, root: Path) -> None:
+    """Remove the folders around a file that is gone, as far as they are empty."""
+    for folder in target.parents:
+        if folder == root or (folder.is_dir() and any(folder.iterdir())):
+            break
+        if folder.is_dir():
             folder.rmdir()
 
 
-def _remove_leftovers(plan: Plan) -> None:
-    """Remove what a killed run wrote beside its targets."""
+def _clean_up(plan: Plan) -> None:
+    """Remove what is no longer rendered, and what a killed run left beside its targets."""
+    for path in plan.pruned:
+        (plan.root / path).unlink(missing_ok=True)
     for path in [*plan.known, MANIFEST, NEXT_MANIFEST]:
         target = plan.root / path
         for leftover in target.parent.glob(f".{glob.escape(target.name)}.{'[0-9a-f]' * 8}"):
             leftover.unlink()
+    for path in plan.known.keys() - plan.files.keys():
+        _remove_empty_folders(plan.root / path, plan.root)
 
 
 def apply_plan(plan: Plan) -> None:
@@ -87,11 +89,19 @@ def apply_plan(plan: Plan) -> None:
     Raises OSError with nothing replaced when a file cannot be written (disk full, no permission).
     """
     _make_folders(plan)
-    _replace_all(plan)
+    completes_another = (plan.root / NEXT_MANIFEST).exists()
+    _announce(plan)
+    try:
+        staged = _stage(plan)
+    except BaseException:
+        if not completes_another:
+            (plan.root / NEXT_MANIFEST).unlink()
+        raise
+    for target, temporary in staged.items():
+        os.replace(temporary, target)
     for path in plan.remode:
         mode, owner = mode_and_owner(plan.files[path])
         os.chown(plan.root / path, owner, -1)
         (plan.root / path).chmod(mode)
-    _prune(plan)
-    _remove_leftovers(plan)
-    (plan.root / NEXT_MANIFEST).unlink(missing_ok=True)
+    _clean_up(plan)
+    (plan.root / NEXT_MANIFEST).unlink()
