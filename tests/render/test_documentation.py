@@ -58,3 +58,12 @@ def test_the_readme_names_only_make_targets_that_exist() -> None:
     named = set(re.findall(r"(?m)(?:`|^)(?:sudo )?make ([a-z-]+)", readme))
     assert named
     assert named <= set(re.findall(r"(?m)^([a-z-]+):", makefile))
+
+
+def test_every_make_target_that_plays_is_one_command_without_tricks() -> None:
+    makefile = (layout.PROJECT / "Makefile").read_text(encoding="utf-8")
+    recipes = re.findall(r"(?m)^([a-z-]+):.* ## .+\n((?:\t.+\n)+)", makefile)
+    plays = {target: recipe for target, recipe in recipes if "$(PLAY)" in recipe}
+    assert {"up", "down", "render", "verify"} <= plays.keys()
+    for target, recipe in plays.items():
+        assert re.fullmatch(r"\t\$\(PLAY\) [a-z_/]+\.yml\n", recipe), target

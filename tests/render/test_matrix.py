@@ -1,139 +1,144 @@
-"""Rendering over a matrix of environments: valid files, the same bytes twice, complete previews, edits kept."""
+"""Every kind of environment renders to files that Compose, its specification and a linter take."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from stackwright.compose_check import check_schema, check_with_compose
-from stackwright.images import service_images
-from stackwright.rendering import RenderedFile, render_tree, template_context
+from stackwright.compose_check import check_schema
+from stackwright.prepare import prepare
+from yamllint import linter
+from yamllint.config import YamlLintConfig
 
-from tests.support.project import GOOD_SECRET, Project, recap, tree
+from tests.support.composing import CHOICES, config
+from tests.support.project import ROOT
 from tests.support.resolving import dev_values
 
+FILE_SECRETS = {"secrets_delivery": "file"}
+REPLICAS: dict[str, Any] = {"api_replicas": 3}
 MATRIX: dict[str, dict[str, Any]] = {
     "dev": {},
-    "replicas": {"api_replicas": 3},
-    "secret files": {"secrets_delivery": "file"},
-    "labels": {"stack_labels": {"team": "payments", "note": 'a "b" $c'}},
-    "subnet": {"stack_network_subnet": "172.30.7.0/24"},
-    "ca bundle": {"build_ca_bundle": "/etc/ssl/certs/ca-certificates.crt"},
-    "package index": {"build_pip_index_url": "https://index.example/simple"},
-    "prefixed": {"stack_container_prefix": "qa-", "stack_project": "desafio3-qa"},
-    "extra environment": {"api_environment": {"FEATURE": "on", "NOTE": "a # b"}},
+    "file_secrets": FILE_SECRETS,
+    "strict": {**FILE_SECRETS, "secrets_strict": True, "db_password": "a long one of its own"},
+    "replicas": REPLICAS,
+    "labels": {"stack_labels": {"team": "payments", "org.example/cost-center": "no: 42 # $x"}},
+    "subnet": {"stack_network_subnet": "172.30.5.0/24"},
+    "ca_bundle": {"build_ca_bundle": "/etc/ssl/cert's $.pem"},
+    "index": {"build_pip_index_url": "https://user:p$w@mirror.example/simple?a=b"},
+    "everything": {
+        **FILE_SECRETS,
+        **REPLICAS,
+        "stack_labels": {"a": "b"},
+        "stack_network_subnet": "10.9.8.0/24",
+        "build_ca_bundle": "/ca.pem",
+        "api_environment": {"A": "b\nc"},
+        "stack_container_prefix": "shop-",
+    },
+    "other_ports": {"api_port": 5044, "db_port": 5555, "cache_port": 6666},
 }
-RENDER = ("-e", "stack_runtime=embedded", "-e", "base_images=registry")
-RELAXED = "{extends: default, rules: {line-length: disable, braces: disable}}"
 
 
-def files_of(base_images: str, **changes: Any) -> dict[str, RenderedFile]:
-    values = dev_values(**changes)
-    return render_tree(template_context(values, service_images(values, base_images)))
+def values_of(name: str) -> dict[str, Any]:
+    values = dev_values(**MATRIX[name])
+    replicas, port = values["api_replicas"], values["api_port"]
+    services = values["stack_services"]
+    ports = list(range(port, port + replicas))
+    values["stack_services"] = services | {"api-web": services["api-web"] | {"host_ports": ports}}
+    return values
 
 
-@pytest.mark.parametrize("base_images", ["registry", "distro"])
-@pytest.mark.parametrize("name", MATRIX)
-def test_every_combination_is_a_valid_tidy_compose_file(name: str, base_images: str) -> None:
-    files = files_of(base_images, **MATRIX[name])
-    content = files["docker-compose.yml"].content
-    document = check_schema(content)
-    check_with_compose(files)
-    assert list(document["services"]) == ["banco-dados", "cache-redis", "api-web"]
-    assert b"\n\n\n" not in content
-    linter = [str(Path(sys.executable).with_name("yamllint")), "-d", RELAXED, "-"]
-    lint = subprocess.run(linter, input=content, capture_output=True, check=False)
-    assert not [line for line in lint.stdout.decode().splitlines() if "error" in line]
+@pytest.fixture(params=[(name, base) for name in MATRIX for base in ("registry", "distro")], ids="-".join)
+def environment(request: pytest.FixtureRequest) -> tuple[dict[str, Any], dict[str, bytes], Any]:
+    name, base = request.param
+    values = values_of(name)
+    prepared = prepare(values, CHOICES | {"base_images": base})
+    return values, {path: file.content for path, file in prepared.files.items()}, prepared.files
 
 
-def test_replicas_share_no_name_and_get_a_port_each() -> None:
-    service = check_schema(files_of("registry", api_replicas=3)["docker-compose.yml"].content)
-    api = service["services"]["api-web"]
+def test_the_file_fits_the_specification_and_compose_takes_it(
+    environment: tuple[dict[str, Any], dict[str, bytes], Any], tmp_path: Path
+) -> None:
+    values, contents, files = environment
+    document = check_schema(contents["docker-compose.yml"])
+    understood = config(files, tmp_path)
+    assert set(understood["services"]) == set(document["services"]) == set(values["stack_services"])
+    for name, service in understood["services"].items():
+        assert service["read_only"] is True
+        assert service["cap_drop"] == ["ALL"]
+        assert service["security_opt"] == ["no-new-privileges:true"]
+        assert not service.get("privileged", False)
+        assert service["deploy"]["resources"]["limits"].keys() == {"cpus", "memory", "pids"}
+        assert service["labels"] == values["stack_labels"] if values["stack_labels"] else "labels" not in service
+        assert bool(service.get("ports")) == (name == "api-web")
+    assert understood["name"] == values["stack_project"]
+    (network,) = understood["networks"].values()
+    assert network["name"] == values["stack_network"]
+    assert network.get("ipam", {}) == (
+        {"config": [{"subnet": values["stack_network_subnet"]}]} if values["stack_network_subnet"] else {}
+    )
+
+
+def test_the_file_is_lint_clean(environment: tuple[dict[str, Any], dict[str, bytes], Any]) -> None:
+    rules = yaml.safe_load((ROOT / ".yamllint").read_text(encoding="utf-8"))
+    rules["rules"] |= {"line-length": "disable", "document-start": "disable"}
+    settings = YamlLintConfig(json.dumps(rules))
+    text = environment[1]["docker-compose.yml"].decode()
+    assert [str(problem) for problem in linter.run(text, settings)] == []
+    assert "\n\n\n" not in text
+    assert all(line == line.rstrip() for line in text.splitlines())
+
+
+def test_rendering_is_the_same_every_time(environment: tuple[dict[str, Any], dict[str, bytes], Any]) -> None:
+    values, contents, _ = environment
+    base = "distro" if b"localhost/stackwright-" in contents["docker-compose.yml"] else "registry"
+    again = prepare(values, CHOICES | {"base_images": base})
+    assert {path: file.content for path, file in again.files.items()} == contents
+
+
+def test_secrets_are_only_where_their_delivery_puts_them(
+    environment: tuple[dict[str, Any], dict[str, bytes], Any],
+) -> None:
+    values, contents, files = environment
+    having = {path for path, content in contents.items() if values["db_password"].encode() in content}
+    if values["secrets_delivery"] == "file":
+        assert having == {path for path in contents if path.startswith("secrets/")}
+    else:
+        assert having
+        assert not any(path.startswith("secrets/") for path in contents)
+    assert "docker-compose.yml" not in having
+    for path in having:
+        assert files[path].mode in (0o600, 0o400)
+
+
+def test_replicas_get_a_range_of_ports_and_no_fixed_name(tmp_path: Path) -> None:
+    understood = config(prepare(values_of("replicas"), CHOICES).files, tmp_path)
+    api = understood["services"]["api-web"]
     assert "container_name" not in api
-    assert api["ports"] == ["0.0.0.0:5000-5002:5000"]
     assert api["deploy"]["replicas"] == 3
+    assert [(port["published"], port["target"]) for port in api["ports"]] == [("5000-5002", 5000)]
 
 
-def test_dev_has_the_names_of_the_seed() -> None:
-    document = check_schema(files_of("registry")["docker-compose.yml"].content)
-    services = document["services"]
-    assert {name: service["container_name"] for name, service in services.items()} == {
-        name: name for name in ("banco-dados", "cache-redis", "api-web")
-    }
-    assert document["networks"]["backend"]["name"] == "desafio3-network"
-    assert document["volumes"]["dados_postgres"]["name"] == "dados_postgres"
-    assert services["api-web"]["image"].startswith("desafio3-api-web:")
-    assert services["banco-dados"]["image"].startswith("desafio3-banco-dados:")
-    assert services["cache-redis"]["image"] == "redis:7"
-    assert services["api-web"]["ports"] == ["0.0.0.0:5000:5000"]
-    assert "ports" not in services["banco-dados"]
-    assert "ports" not in services["cache-redis"]
-
-
-def test_secret_files_hold_the_secret_and_nothing_else_does() -> None:
-    files = files_of("registry", secrets_delivery="file", db_password=GOOD_SECRET)
-    holders = {path for path, file in files.items() if GOOD_SECRET.encode() in file.content}
-    assert holders == {
-        "secrets/api-web/db_password",
-        "secrets/banco-dados/db_password",
-        "secrets/embedded/db_password",
+def test_a_single_api_keeps_the_seeds_name_and_port(tmp_path: Path) -> None:
+    understood = config(prepare(values_of("dev"), CHOICES).files, tmp_path)
+    names = {name: service["container_name"] for name, service in understood["services"].items()}
+    assert names == {name: name for name in ("api-web", "banco-dados", "cache-redis")}
+    assert understood["services"]["api-web"]["ports"][0]["published"] == "5000"
+    needs = understood["services"]["api-web"]["depends_on"]
+    assert {name: need["condition"] for name, need in needs.items()} == {
+        "banco-dados": "service_healthy",
+        "cache-redis": "service_healthy",
     }
 
 
-def test_dev_prod_and_a_new_environment_render_and_twice_is_the_same(project: Project) -> None:
-    vault = f"vault_db_password: {GOOD_SECRET!r}\n"
-    project.environment("prod", "api_port: 5100", vault)
-    project.environment("staging", "api_port: 5200", vault.replace("pT7", "qU8"))
-    inventories = [
-        word for name in ("dev", "prod", "staging") for word in ("-i", f"inventories/{name}.yml")
-    ]
-    key = ("--vault-password-file", str(project.password_file))
-    first = project.run(*inventories, "playbooks/render.yml", *key, *RENDER)
-    assert first.returncode == 0, first.output
-    before = tree(project.folder / "generated")
-    ports = [
-        yaml.safe_load(before[f"{name}/docker-compose.yml"])["services"]["api-web"]["ports"][0]
-        for name in ("dev", "prod", "staging")
-    ]
-    assert ports == ["0.0.0.0:5000:5000", "127.0.0.1:5100:5000", "127.0.0.1:5200:5000"]
-    second = project.run(*inventories, "playbooks/render.yml", *key, *RENDER)
-    assert recap(second.output)["changed"] == 0
-    assert tree(project.folder / "generated") == before
-
-
-def test_check_mode_shows_what_a_run_then_does_without_secrets(project: Project) -> None:
-    output = project.output("dev")
-    preview = project.run("playbooks/render.yml", *RENDER, "--check", "--diff")
-    assert preview.returncode == 0, preview.output
-    assert not output.exists()
-    assert "admin123" not in preview.output
-    assert "********" in preview.output
-    project.run("playbooks/render.yml", *RENDER)
-    content = (output / "docker-compose.yml").read_text()
-    for line in content.splitlines():
-        assert f"+{line}" in preview.output
-
-
-def test_what_is_no_longer_rendered_is_removed(project: Project) -> None:
-    project.run("playbooks/render.yml", *RENDER, "-e", "secrets_delivery=file")
-    assert (project.output("dev") / "secrets/api-web/db_password").exists()
-    project.run("playbooks/render.yml", *RENDER)
-    assert not (project.output("dev") / "secrets/api-web/db_password").exists()
-
-
-def test_an_edit_by_hand_is_named_and_kept_until_told_otherwise(project: Project) -> None:
-    project.run("playbooks/render.yml", *RENDER)
-    compose = project.output("dev") / "docker-compose.yml"
-    edited = compose.read_text().replace("5000:5000", "5001:5000")
-    compose.write_text(edited)
-    done = project.run("playbooks/render.yml", *RENDER, "-e", "api_log_level=ERROR")
-    assert done.returncode != 0
-    assert "docker-compose.yml: was edited by hand" in done.output
-    assert compose.read_text() == edited
-    done = project.run("playbooks/render.yml", *RENDER, "-e", "render_overwrite_edits=true")
-    assert done.returncode == 0, done.output
-    assert "5001:5000" not in compose.read_text()
+@pytest.mark.parametrize("bundle", ["", "/etc/ssl/cert's $.pem"])
+def test_a_ca_bundle_is_a_build_secret_and_nothing_at_run_time(bundle: str, tmp_path: Path) -> None:
+    understood = config(prepare(dev_values(build_ca_bundle=bundle), CHOICES).files, tmp_path)
+    built = [service["build"] for service in understood["services"].values() if "build" in service]
+    assert len(built) == 2
+    for build in built:
+        assert [secret["source"] for secret in build.get("secrets", [])] == (["ca_bundle"] if bundle else [])
+    assert understood.get("secrets", {}).get("ca_bundle", {}).get("file", "") == bundle
+    assert not any("ca_bundle" in json.dumps(service.get("secrets", [])) for service in understood["services"].values())

@@ -124,11 +124,7 @@ def test_a_password_as_a_file_is_the_password_and_nothing_else(password: str) ->
 def test_any_text_written_into_group_vars_comes_back(
     texts: list[str], password: str, tmp_path: Path
 ) -> None:
-    """The whole way: a user's file, Ansible, the schema, the templates, Compose.
-
-    Ansible reads an ``!unsafe`` scalar as the type its plain text would have (``"0"`` as a number): hence a letter first.
-    """
-    texts, password = [f"t{text}" for text in texts], f"p{password}"
+    """The whole way: a user's file, Ansible, the schema, the templates, Compose."""
     folder = fresh(tmp_path)
     lines = ["---", "secrets_strict: false", "secrets_delivery: environment", "build_ca_bundle: ''"]
     lines += [f"db_password: {as_written(password)}", "stack_labels:"]
@@ -154,7 +150,7 @@ def test_a_container_receives_every_text_byte_for_byte(tmp_path: Path) -> None:
     }
     values = with_texts(HOSTILE, stack_container_prefix=f"{project}-", api_port=21798, **names)
     values["db_password"] = "p$w'o\"r\\d #{{ x }} ção"
-    # The image is only there to run `cat`: the variables and labels are what the test is about.
+    # The image is only there to run something: the variables and labels are what the test is about.
     images = {name: Image(base_images()["python"]) for name in values["stack_services"]}
     values["stack_services"] = {
         name: service | {"needs": []} for name, service in values["stack_services"].items()

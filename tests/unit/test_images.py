@@ -101,10 +101,3 @@ def test_only_enabled_services_have_images() -> None:
         stack_services=services | {"cache-redis": services["cache-redis"] | {"enabled": False}}
     )
     assert "cache-redis" not in service_images(values, "registry")
-
-
-@pytest.mark.parametrize("context", ["app/api", "app/database"])
-def test_every_build_folder_keeps_out_of_the_build_what_is_not_hashed(context: str) -> None:
-    ignored = (ROOT / context / ".dockerignore").read_text(encoding="utf-8")
-    for name in ("__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".pyc"):
-        assert name in ignored

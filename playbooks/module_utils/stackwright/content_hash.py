@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
-# What Python and editors leave behind; every build folder's .dockerignore lists at least these.
+# What Python and editors leave behind. A build folder's .dockerignore names what goes in, and these do not.
 NOT_INPUT = {"__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache"}
 NOT_INPUT_SUFFIXES = {".pyc", ".egg-info", ".swp"}
 DIGITS = 12

@@ -1,0 +1,105 @@
+"""Settings that are each allowed but do not go together; the texts are in tests/render/bad_settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from stackwright.problems import Problem
+from stackwright.rules import cross_field_problems, size_in_bytes
+from stackwright.setting_sources import Sources
+
+from tests.support.project import ROOT
+from tests.support.resolving import dev_values
+
+
+def problems(**changes: Any) -> list[Problem]:
+    sources = Sources(ROOT / "inventories/dev.yml", "dev", "dev-host", set(), ROOT)
+    return cross_field_problems(dev_values(**changes), sources)
+
+
+@pytest.mark.parametrize(("text", "size"), [("1k", 1024), ("512m", 536870912), ("2g", 2147483648)])
+def test_sizes_are_powers_of_1024(text: str, size: int) -> None:
+    assert size_in_bytes(text) == size
+
+
+def test_what_is_shipped_goes_together() -> None:
+    assert problems() == []
+
+
+@pytest.mark.parametrize(
+    ("replicas", "workers", "threads", "connections", "fits"),
+    [
+        (1, 2, 4, 18, True),
+        (1, 2, 4, 17, False),
+        (3, 10, 3, 100, True),
+        (3, 10, 3, 99, False),
+        (1, 1, 1, 11, True),
+    ],
+)
+def test_ten_connections_stay_free(
+    replicas: int, workers: int, threads: int, connections: int, fits: bool
+) -> None:
+    found = problems(
+        api_replicas=replicas,
+        api_workers=workers,
+        api_threads=threads,
+        db_max_connections=connections,
+    )
+    assert [problem.setting for problem in found] == ([] if fits else ["db_max_connections"])
+
+
+@pytest.mark.parametrize("name", ["api_memory", "db_memory"])
+def test_the_least_memory_is_enough_and_less_is_not(name: str) -> None:
+    assert problems(**{name: "64m"}) == []
+    assert problems(**{name: "65536k"}) == []
+    assert [problem.setting for problem in problems(**{name: "63m"})] == [name]
+
+
+def test_cached_data_must_leave_room_in_the_container() -> None:
+    assert problems(cache_max_data="127m") == []
+    assert [problem.setting for problem in problems(cache_max_data="131072k")] == ["cache_max_data"]
+
+
+@pytest.mark.parametrize(
+    ("folder", "refused"),
+    [
+        ("/srv/shop", False),
+        (str(ROOT / "generated/dev"), False),
+        (str(ROOT), True),
+        (str(ROOT.parent), True),
+        ("/", True),
+        ("/srv//shop", True),
+        ("/srv/./shop", True),
+        ("/srv/shop/..", True),
+        ("/srv/\nshop", True),
+    ],
+)
+def test_files_go_to_a_folder_of_their_own(folder: str, refused: bool) -> None:
+    assert [problem.setting for problem in problems(stack_output_dir=folder)] == [
+        "stack_output_dir"
+    ] * refused
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "refused"),
+    [
+        ("stack_network_subnet", "172.30.0.0/24", False),
+        ("stack_network_subnet", "172.30.0.1/24", True),
+        ("stack_network_subnet", "172.30.0.0/33", True),
+        ("api_bind_address", "0.0.0.0", False),
+        ("api_bind_address", "300.0.0.1", True),
+        ("api_bind_address", "010.0.0.1", True),
+    ],
+)
+def test_addresses_are_real_ones(name: str, text: str, refused: bool) -> None:
+    assert [problem.setting for problem in problems(**{name: text})] == [name] * refused
+
+
+def test_the_place_of_the_setting_to_change_is_named() -> None:
+    (problem,) = problems(db_max_connections=11)
+    path, _, line = problem.where.partition(":")
+    assert Path(path).name == "database.yml"
+    lines = (ROOT / path).read_text(encoding="utf-8").splitlines()
+    assert lines[int(line) - 1].startswith("db_max_connections:")
