@@ -50,7 +50,9 @@ def values_of(name: str) -> dict[str, Any]:
     return values
 
 
-@pytest.fixture(params=[(name, base) for name in MATRIX for base in ("registry", "distro")], ids="-".join)
+@pytest.fixture(
+    params=[(name, base) for name in MATRIX for base in ("registry", "distro")], ids="-".join
+)
 def environment(request: pytest.FixtureRequest) -> tuple[dict[str, Any], dict[str, bytes], Any]:
     name, base = request.param
     values = values_of(name)
@@ -71,13 +73,19 @@ def test_the_file_fits_the_specification_and_compose_takes_it(
         assert service["security_opt"] == ["no-new-privileges:true"]
         assert not service.get("privileged", False)
         assert service["deploy"]["resources"]["limits"].keys() == {"cpus", "memory", "pids"}
-        assert service["labels"] == values["stack_labels"] if values["stack_labels"] else "labels" not in service
+        assert (
+            service["labels"] == values["stack_labels"]
+            if values["stack_labels"]
+            else "labels" not in service
+        )
         assert bool(service.get("ports")) == (name == "api-web")
     assert understood["name"] == values["stack_project"]
     (network,) = understood["networks"].values()
     assert network["name"] == values["stack_network"]
     assert network.get("ipam", {}) == (
-        {"config": [{"subnet": values["stack_network_subnet"]}]} if values["stack_network_subnet"] else {}
+        {"config": [{"subnet": values["stack_network_subnet"]}]}
+        if values["stack_network_subnet"]
+        else {}
     )
 
 
@@ -91,7 +99,9 @@ def test_the_file_is_lint_clean(environment: tuple[dict[str, Any], dict[str, byt
     assert all(line == line.rstrip() for line in text.splitlines())
 
 
-def test_rendering_is_the_same_every_time(environment: tuple[dict[str, Any], dict[str, bytes], Any]) -> None:
+def test_rendering_is_the_same_every_time(
+    environment: tuple[dict[str, Any], dict[str, bytes], Any],
+) -> None:
     values, contents, _ = environment
     base = "distro" if b"localhost/stackwright-" in contents["docker-compose.yml"] else "registry"
     again = prepare(values, CHOICES | {"base_images": base})
@@ -102,7 +112,9 @@ def test_secrets_are_only_where_their_delivery_puts_them(
     environment: tuple[dict[str, Any], dict[str, bytes], Any],
 ) -> None:
     values, contents, files = environment
-    having = {path for path, content in contents.items() if values["db_password"].encode() in content}
+    having = {
+        path for path, content in contents.items() if values["db_password"].encode() in content
+    }
     if values["secrets_delivery"] == "file":
         assert having == {path for path in contents if path.startswith("secrets/")}
     else:
@@ -139,6 +151,11 @@ def test_a_ca_bundle_is_a_build_secret_and_nothing_at_run_time(bundle: str, tmp_
     built = [service["build"] for service in understood["services"].values() if "build" in service]
     assert len(built) == 2
     for build in built:
-        assert [secret["source"] for secret in build.get("secrets", [])] == (["ca_bundle"] if bundle else [])
+        assert [secret["source"] for secret in build.get("secrets", [])] == (
+            ["ca_bundle"] if bundle else []
+        )
     assert understood.get("secrets", {}).get("ca_bundle", {}).get("file", "") == bundle
-    assert not any("ca_bundle" in json.dumps(service.get("secrets", [])) for service in understood["services"].values())
+    assert not any(
+        "ca_bundle" in json.dumps(service.get("secrets", []))
+        for service in understood["services"].values()
+    )

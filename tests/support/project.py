@@ -76,9 +76,16 @@ class Project:
         return self.folder / "generated" / environment
 
     def run(
-        self, *arguments: str, structured: bool = False, variables: Mapping[str, str] | None = None
+        self,
+        *arguments: str,
+        structured: bool = False,
+        variables: Mapping[str, str] | None = None,
+        largest_file: int = 0,
     ) -> Run:
-        """``ansible-playbook`` with ``arguments`` in the project's folder."""
+        """``ansible-playbook`` with ``arguments`` in the project's folder.
+
+        ``largest_file`` (bytes) makes the kernel refuse to write larger ones, as a full disk would.
+        """
         environment = {
             key: value for key, value in os.environ.items() if not key.startswith("ANSIBLE_")
         }
@@ -89,8 +96,9 @@ class Project:
         }
         if structured:
             environment["ANSIBLE_STDOUT_CALLBACK"] = "ansible.posix.json"
+        limit = ["prlimit", f"--fsize={largest_file}", "--"] if largest_file else []
         done = subprocess.run(
-            [str(Path(sys.executable).with_name("ansible-playbook")), *arguments],
+            [*limit, str(Path(sys.executable).with_name("ansible-playbook")), *arguments],
             cwd=self.folder,
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -102,10 +110,12 @@ class Project:
         results = _last_results(done.stdout) if structured else {}
         return Run(done.returncode, done.stdout + done.stderr, results)
 
-    def render(self, *arguments: str, with_vault: bool = True) -> Run:
+    def render(self, *arguments: str, with_vault: bool = True, largest_file: int = 0) -> Run:
         """``playbooks/render.yml`` with the results as data; the vaults are open unless said otherwise."""
         key = ["--vault-password-file", str(self.password_file)] if with_vault else []
-        return self.run("playbooks/render.yml", *key, *arguments, structured=True)
+        return self.run(
+            "playbooks/render.yml", *key, *arguments, structured=True, largest_file=largest_file
+        )
 
 
 def inventory_of(environments: list[str]) -> str:

@@ -53,8 +53,12 @@ def test_every_default_is_preceded_by_a_comment(path: Path) -> None:
     for lines in [title, *rest]:
         if any(line[0] not in "# " for line in lines):
             assert lines[0].startswith("# "), f"{path.name}: no comment above {lines[0]}"
-            assert sum(line[0] not in "# " for line in lines) <= 4, f"{path.name}: one comment for too many settings"
-    assert named | {line.partition(":")[0] for line in title if line[0] not in "# "} == set(written(path))
+            assert sum(line[0] not in "# " for line in lines) <= 4, (
+                f"{path.name}: one comment for too many settings"
+            )
+    assert named | {line.partition(":")[0] for line in title if line[0] not in "# "} == set(
+        written(path)
+    )
 
 
 def keywords(rule: Any) -> Iterator[str]:
@@ -81,7 +85,9 @@ def test_a_meaning_is_one_sentence(setting: Setting) -> None:
 
 
 @pytest.mark.parametrize("inventory", ["dev", "prod"])
-def test_what_is_shipped_has_every_setting_and_only_prods_secret_is_left_to_its_owner(inventory: str) -> None:
+def test_what_is_shipped_has_every_setting_and_only_prods_secret_is_left_to_its_owner(
+    inventory: str,
+) -> None:
     seen = look(layout.INVENTORIES / f"{inventory}.yml")[inventory]
     missing = {setting.name for setting in SETTINGS} - seen.values.keys()
     if inventory == "dev":
