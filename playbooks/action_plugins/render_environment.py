@@ -90,13 +90,17 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         """Validate, render, check, compare, write."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         secrets: list[str] = []
+        environment = ""
         try:
             values = resolve_environment(task_vars or {}, self._templar, self._loader)
             schema = load_schema(layout.SCHEMA_FILE)
             secrets = [values[name] for name, setting in schema.items() if setting.secret]
+            environment = values["stack_environment"]
             return result | self._render(values, secrets)
         except (RefusedError, RenderError, UnprivilegedError, ComposeFileError) as refused:
             message = str(refused)
+            if not isinstance(refused, RefusedError):
+                message = f"environment {environment}: nothing was written\n  - {message}"
             for secret in secrets:
                 message = message.replace(secret, "********")
             return result | {"failed": True, "msg": message}

@@ -77,17 +77,28 @@ def _packaged_binary() -> str:
     return str(binary) if binary.is_file() else ""
 
 
+def _lay_out(files: Mapping[str, RenderedFile], folder: Path) -> None:
+    """Write what Compose reads to a scratch folder. Raises ComposeFileError."""
+    try:
+        for path, file in files.items():
+            if path == "docker-compose.yml" or path.startswith(("env/", "config/")):
+                target = folder / path
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(file.content)
+    except OSError as error:
+        message = (
+            f"the files cannot be checked: {folder.parent}: {error.strerror}; free some space there"
+        )
+        raise ComposeFileError(message) from None
+
+
 def check_with_compose(files: Mapping[str, RenderedFile]) -> None:
     """Let Compose read the files in a scratch folder (``config --quiet``). Raises ComposeFileError with its words."""
     command = compose_command()
     if not command:
         return
     with tempfile.TemporaryDirectory(prefix="stackwright-") as folder:
-        for path, file in files.items():
-            if path == "docker-compose.yml" or path.startswith(("env/", "config/")):
-                target = Path(folder) / path
-                target.parent.mkdir(parents=True, exist_ok=True)
-                target.write_bytes(file.content)
+        _lay_out(files, Path(folder))
         try:
             done = subprocess.run(
                 [*command, "--project-directory", folder, "-f", f"{folder}/docker-compose.yml", "config", "--quiet"],
