@@ -205,3 +205,4 @@ def test_sigterm_while_workers_still_load(api: ApiProcess) -> None:
     api.start_only(DB_PASSWORD="x")
     wait_for(lambda: "Spawning worker" in api.log, "the first worker")
     assert api.stop() == 0
+    assert "refused to gracefully stop" not in api.log
