@@ -133,7 +133,7 @@ def test_title_of_wrong_type_or_blank(
 def test_overlong_title(client: FlaskClient, method: str, path: str) -> None:
     response = client.open(path, method=method, json={"title": "é" * 256})
     reasons = refused(response, 422, "validation_failed")
-    assert reasons == {"title": "Must have at most 255 characters."}
+    assert reasons == {"title": "Must be text of 1 to 255 characters, not blank and without NUL."}
 
 
 @WRITES

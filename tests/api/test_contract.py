@@ -51,6 +51,8 @@ def test_index_names_the_api_and_every_endpoint(make_client: MakeClient) -> None
             "DELETE /tasks/:id",
             "GET /cache/stats",
             "POST /cache/clear",
+            "GET /metrics",
+            "GET /openapi.json",
         ]
     )
     assert all(response.json["endpoints"].values())

@@ -1,35 +1,33 @@
-"""Redis beside the database: cache-aside for the list of tasks and for each task.
+"""Redis beside the database: a cache for the list of tasks and for each task.
 
-Redis is an accelerator. Whatever it does, short of answering with a valid value, counts as a miss,
-and a request waits for it 0.1 s at most per command. The rest of the service knows `fetch`,
-`writing` and the keys.
+Redis is an accelerator. Whatever it does, short of answering with a valid value, counts as a miss.
+How a value is kept from being old is told in `lease`, and what happens without Redis in `trust`.
 """
 
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, cast
 
-from redis import Redis, RedisError
-from redis.backoff import NoBackoff
-from redis.retry import Retry
+import msgspec
+from redis import RedisError
 
-from tasks_api import models
+from tasks_api import metrics, payloads
+from tasks_api.answers import CacheStatistics
 from tasks_api.config import Config
+from tasks_api.database import Database
 from tasks_api.errors import Unavailable
+from tasks_api.lease import Absent, Found, Lease, LeaseCache
+from tasks_api.notices import NOTIFY, Notices
+from tasks_api.redis_link import RedisLink
+from tasks_api.trust import Trust
 
 LIST_KEY = "all_tasks"
-_TIMEOUT_SECONDS = 0.1
-_STATISTICS = (
-    "connected_clients",
-    "used_memory_human",
-    "total_commands_processed",
-    "keyspace_hits",
-    "keyspace_misses",
-)
-
+# Reading a cold value takes milliseconds. Who waited in vain reads the database too.
+_LEASE_WAITS_SECONDS = (0.002, 0.004, 0.008, 0.016, 0.02)
 _logger = logging.getLogger(__name__)
 
 
@@ -45,127 +43,161 @@ class Fetched(NamedTuple):
     source: Literal["cache", "database"]
 
 
+Reading = Found | Lease | Absent | None
+"""What the cache says of a key; None: it is not to be asked."""
+
+
 class TaskCache:
     """The cache of one process; safe to share between threads."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, database: Database) -> None:
         self._ttl = config.cache_ttl_seconds
-        # redis-py by itself waits seconds and tries again: measured 3.3 s refused and 59 s paused,
-        # per call.
-        self._redis = Redis(
-            host=config.redis_host,
-            port=config.redis_port,
-            password=config.redis_password,
-            socket_timeout=_TIMEOUT_SECONDS,
-            socket_connect_timeout=_TIMEOUT_SECONDS,
-            retry=Retry(NoBackoff(), 0),
-            protocol=2,
-            driver_info=None,
-        )
-        self._reachable = True
+        self._link = RedisLink(config)
+        # The server ends a statement by its own time-out; its clock may start later than ours.
+        fence_seconds = 2 * config.db_statement_timeout_seconds + 1
+        self._leases = LeaseCache(self._link, config.cache_ttl_seconds, fence_seconds)
+        self._trust = Trust(self._link, lambda: database.write(NOTIFY))
+        self._notices = Notices(database.connect, self._trust.suspend)
         self._proven_list: bytes | None = None
 
-    def fetch(self, key: str, load: Callable[[], bytes]) -> Fetched:
-        """The value under `key`: from Redis, or else from `load` and then kept in Redis.
+    def read(self, key: str) -> Reading:
+        """Look `key` up. Only a value that this version would write is returned as Found."""
+        try:
+            reading = self._read(key)
+        except RedisError as error:
+            self._trust.lost(error)
+            reading = None
+        if isinstance(reading, Found):
+            _logger.info("Cache HIT - Retornando dados do Redis")
+            _logger.info("Cache GET - Key: %s - FOUND", key)
+            metrics.CACHE_HITS.inc()
+        else:
+            _logger.info("Cache MISS - Consultando banco de dados")
+            metrics.CACHE_MISSES.inc()
+        return reading
+
+    def fetch(self, key: str, load: Callable[[], bytes], reading: Reading) -> Fetched:
+        """The value found by `reading`, or else from `load`, and then kept under `key`.
 
         What `load` raises passes through, and nothing is kept.
         """
+        if isinstance(reading, Found):
+            return Fetched(reading.payload, "cache")
+        payload = b""
         try:
-            payload = self._get(key)
-            reached = True
-        except RedisError as error:
-            payload, reached = None, self._lost(error)
-        if payload is not None and self._is_valid(key, payload):
-            _logger.info("Cache HIT - Retornando dados do Redis")
-            _logger.info("Cache GET - Key: %s - FOUND", key)
-            return Fetched(payload, "cache")
-        _logger.info("Cache MISS - Consultando banco de dados")
-        payload = load()
-        if reached:
-            self._set(key, payload)
+            payload = load()
+        finally:
+            if isinstance(reading, Lease) and self._trust.believed:
+                self._fill(reading, payload)
         return Fetched(payload, "database")
 
     @contextmanager
     def writing(self, *task_ids: int) -> Iterator[None]:
-        """Surround a database write to these tasks: after it, they and the list are not cached.
-
-        That holds also when the write failed, for a lost connection may hide a commit.
-        """
+        """Surround a database write to these tasks: after it, they and the list are not cached."""
+        keys = (LIST_KEY, *map(task_key, task_ids))
+        writer = self._begin(keys)
         try:
             yield
-        finally:
-            self._invalidate(LIST_KEY, *map(task_key, task_ids))
+        except Unavailable as error:
+            # The fence stays until the database has certainly ended the statement.
+            if not error.outcome_unknown:
+                self._end(keys, writer)
+            raise
+        except BaseException:
+            self._end(keys, writer)
+            raise
+        self._end(keys, writer)
 
     def clear(self) -> None:
         """Empty the Redis database. Raises Unavailable."""
-        try:
-            self._redis.flushdb()
-        except RedisError as error:
-            self._lost(error)
-            raise Unavailable("cache") from None
+        self._ask("FLUSHDB")
 
-    def statistics(self) -> dict[str, object]:
+    def statistics(self) -> CacheStatistics:
         """The server's counters that the API shows. Raises Unavailable."""
-        try:
-            info = self._redis.info()
-        except RedisError as error:
-            self._lost(error)
-            raise Unavailable("cache") from None
-        return {name: info[name] for name in _STATISTICS}
+        lines = self._ask("INFO").decode().splitlines()
+        counters = dict(line.split(":", 1) for line in lines if ":" in line)
+        return msgspec.convert(counters, CacheStatistics, strict=False)
 
     def is_healthy(self) -> bool:
         """Whether Redis answers a PING."""
         try:
-            self._redis.ping()
-        except RedisError as error:
-            return self._lost(error)
-        self._found()
+            self._ask("PING")
+        except Unavailable:
+            return False
         return True
 
     def close(self) -> None:
-        """Close the connections."""
-        self._redis.close()
+        """Stop the threads beside the cache."""
+        self._notices.close()
+        self._trust.close()
 
-    def _get(self, key: str) -> bytes | None:
-        payload = self._redis.get(key)
-        self._found()
-        assert payload is None or isinstance(payload, bytes)  # decode_responses is off
-        return payload
+    def _read(self, key: str) -> Reading:
+        if not self._trust.believed:
+            return None
+        reading: Reading = self._leases.read(key)
+        if reading == "leased":
+            reading = self._await(key)
+        if isinstance(reading, Found) and not self._is_valid(key, reading.payload):
+            self._leases.discard(key)
+            reading = self._leases.read(key)
+        # Asked before an announcement of another process, answered after it: see `trust`.
+        return reading if self._trust.believed else None
 
-    def _set(self, key: str, payload: bytes) -> None:
+    def _await(self, key: str) -> Reading:
+        """Wait a moment for the holder of the lease to fill the value."""
+        metrics.CACHE_LEASE_WAITS.inc()
+        reading: Reading = "leased"
+        for seconds in _LEASE_WAITS_SECONDS:
+            time.sleep(seconds)
+            reading = self._leases.read(key)
+            if reading != "leased":
+                break
+        return reading
+
+    def _fill(self, lease: Lease, payload: bytes) -> None:
         try:
-            self._redis.set(key, payload, ex=self._ttl)
+            filled = self._leases.fill(lease, payload)
         except RedisError as error:
-            self._lost(error)
-        else:
-            _logger.info("Cache SET - Key: %s - Expiration: %ds", key, self._ttl)
+            self._trust.lost(error)
+            return
+        if filled and payload:
+            _logger.info("Cache SET - Key: %s - Expiration: %ds", lease.key, self._ttl)
+        elif not filled:
+            metrics.CACHE_FILLS_REFUSED.inc()
 
-    def _invalidate(self, *keys: str) -> None:
+    def _begin(self, keys: tuple[str, ...]) -> str:
+        writer = self._leases.new_writer()
+        if self._trust.reachable:
+            try:
+                self._leases.begin(keys, writer)
+            except RedisError as error:
+                self._trust.lost(error)
+        return writer
+
+    def _end(self, keys: tuple[str, ...], writer: str) -> None:
+        if self._trust.reachable:
+            try:
+                self._leases.end(keys, writer)
+            except RedisError as error:
+                self._trust.lost(error)
+            else:
+                _logger.debug("Cache DELETE - Keys: %s", ", ".join(keys))
+                return
+        self._trust.report_missed_end()
+
+    def _ask(self, *command: str) -> bytes:
         try:
-            self._redis.delete(*keys)
+            return cast(bytes, self._link.call(*command))
         except RedisError as error:
-            self._lost(error)
-        else:
-            _logger.debug("Cache DELETE - Keys: %s", ", ".join(keys))
+            self._trust.lost(error)
+            raise Unavailable("cache") from None
 
     def _is_valid(self, key: str, payload: bytes) -> bool:
         """Whether this version writes such values; the last good list is not decoded again."""
         if key != LIST_KEY:
-            return models.is_task(payload)
+            return payloads.is_task(payload)
         if payload != self._proven_list:
-            if not models.is_task_list(payload):
+            if not payloads.is_task_list(payload):
                 return False
             self._proven_list = payload
         return True
-
-    def _lost(self, error: RedisError) -> Literal[False]:
-        """Log the first of a row of failures."""
-        if self._reachable:
-            self._reachable = False
-            _logger.warning("Cache unavailable, going on without: %s", error)
-        return False
-
-    def _found(self) -> None:
-        if not self._reachable:
-            self._reachable = True
-            _logger.warning("Cache available again")

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from flask import Blueprint, Response
 
-from tasks_api.responses import json_object
+from tasks_api.answers import CacheStatistics, Message
+from tasks_api.openapi import describe
+from tasks_api.responses import json_response
 from tasks_api.services import services
 
 blueprint = Blueprint("cache", __name__, url_prefix="/cache")
 
 
 @blueprint.get("/stats")
+@describe({200: CacheStatistics}, errors=[503])
 def statistics() -> Response:
     """Show the counters of Redis."""
-    return json_object(**services().cache.statistics())
+    return json_response(services().cache.statistics())
 
 
 @blueprint.post("/clear")
+@describe({200: Message}, errors=[503])
 def clear() -> Response:
     """Empty the cache."""
     services().cache.clear()
-    return json_object(message="Cache cleared successfully")
+    return json_response(Message("Cache cleared successfully"))

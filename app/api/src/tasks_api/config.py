@@ -17,6 +17,10 @@ from pathlib import Path
 # value at NUL.
 _CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+_LOG_FORMATS = ("plain", "json")
+_ORIGIN = re.compile(
+    r"\*|https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-fA-F:.]+\](:[0-9]{1,5})?"
+)
 
 
 class ConfigError(Exception):
@@ -34,7 +38,7 @@ class Config:
     db_name: str = "tasks_db"
     db_user: str = "admin"
     db_pool_size: int = 4
-    db_pool_wait_seconds: int = 2
+    db_pool_wait_seconds: int = 1
     db_connect_timeout_seconds: int = 3
     db_statement_timeout_seconds: int = 5
     redis_host: str = "cache-redis"
@@ -45,7 +49,10 @@ class Config:
     api_workers: int = 2
     api_threads: int = 4
     max_body_bytes: int = 65536
+    cors_origins: tuple[str, ...] = ()
+    cached_reads_first: bool = True
     log_level: str = "INFO"
+    log_format: str = "plain"
     environment: str = "dev"
 
     @classmethod
@@ -85,7 +92,9 @@ class Config:
             api_workers=env.integer("API_WORKERS", cls.api_workers, 1, 64),
             api_threads=threads,
             max_body_bytes=env.integer("MAX_BODY_BYTES", cls.max_body_bytes, 1024, 2**30),
+            cors_origins=env.origins("CORS_ORIGINS"),
             log_level=env.choice("LOG_LEVEL", cls.log_level, _LOG_LEVELS),
+            log_format=env.choice("LOG_FORMAT", cls.log_format, _LOG_FORMATS),
             environment=env.text("STACK_ENVIRONMENT", cls.environment),
         )
 
@@ -136,10 +145,19 @@ class _Reader:
             raise ConfigError(f"{name} must be an IP address, such as 0.0.0.0") from None
 
     def choice(self, name: str, default: str, allowed: tuple[str, ...]) -> str:
-        value = self.text(name, default).upper()
-        if value not in allowed:
-            raise ConfigError(f"{name} must be one of {', '.join(allowed)}")
-        return value
+        value = self.text(name, default)
+        for one in allowed:
+            if value.lower() == one.lower():
+                return one
+        raise ConfigError(f"{name} must be one of {', '.join(allowed)}")
+
+    def origins(self, name: str) -> tuple[str, ...]:
+        origins = tuple((self.optional(name) or "").split())
+        if not all(map(_ORIGIN.fullmatch, origins)):
+            raise ConfigError(
+                f"{name} must be origins such as https://app.example.com, separated by spaces, or *"
+            )
+        return origins
 
 
 def _read_file(name: str, path: str) -> str:

@@ -1,25 +1,24 @@
-"""PostgreSQL: a bounded pool of connections and two ways to run a statement.
+"""PostgreSQL: two ways to run a statement, each within a deadline.
 
 Connections are in autocommit, each statement being its own transaction: that saves the round trips
-of BEGIN and COMMIT. The pool is SQLAlchemy's QueuePool, because psycopg2's own closes what it
-should keep and raises at once when exhausted.
+of BEGIN and COMMIT.
 """
 
 from __future__ import annotations
 
 import logging
-import select
+import time
 from collections.abc import Sequence
-from contextlib import closing
+from functools import partial
 from typing import Any
 
 import psycopg2  # type: ignore[import-untyped]
 from psycopg2 import errors as pg_errors
-from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.pool import PoolProxiedConnection, QueuePool
 
+from tasks_api import metrics
 from tasks_api.config import Config
 from tasks_api.errors import Unavailable
+from tasks_api.pool import Connection, Exhausted, Pool
 
 Row = tuple[Any, ...]
 
@@ -35,6 +34,8 @@ _PASSING = (
     pg_errors.UndefinedColumn,
     pg_errors.ReadOnlySqlTransaction,
 )
+# What the server needs to say that it ended a statement at its own time-out.
+_GRACE_SECONDS = 0.5
 
 
 class Database:
@@ -42,92 +43,50 @@ class Database:
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        self._pool = QueuePool(
-            self._connect,
-            pool_size=config.db_pool_size,
-            max_overflow=0,
-            timeout=config.db_pool_wait_seconds,
-            use_lifo=True,
-            reset_on_return=None,
-        )
+        self._pool = Pool(self.connect, config.db_pool_size, config.db_pool_wait_seconds)
+        self.deadline_seconds = config.db_statement_timeout_seconds + _GRACE_SECONDS
 
     def read(self, statement: str, parameters: Sequence[object] = ()) -> Row | None:
-        """The first row of a statement without effect, run anew if a kept connection is dead.
+        """The first row of a statement without effect, or with the same one if run twice.
+
+        It is run anew if a kept connection is found dead.
 
         Raises:
-            Unavailable: 503, no connection in time, or the server cannot serve now.
+            Unavailable: 503, the server does not serve now, or not within `deadline_seconds`.
         """
+        deadline = time.monotonic() + self.deadline_seconds
         # Every kept connection may be dead after a restart of the server; the one after them is
         # new.
         for _ in range(self._config.db_pool_size):
             try:
-                return self._run(statement, parameters)
+                return self._run(statement, parameters, deadline)
             except _KeptConnectionLost:
                 continue
-        return self.write(statement, parameters)
+        return self._run_once(statement, parameters, deadline)
 
     def write(self, statement: str, parameters: Sequence[object] = ()) -> Row | None:
         """The first row of a statement with effect, sent once: a lost one may have had its effect.
 
         Raises:
-            Unavailable: 503, as for `read`, or the connection broke before the answer came.
+            Unavailable: 503, as for `read`, or the connection broke before the answer came; its
+            `outcome_unknown` then tells that the effect may come to be all the same.
         """
-        try:
-            return self._run(statement, parameters)
-        except _KeptConnectionLost as error:
-            raise _unavailable(error.reason) from None
+        return self._run_once(statement, parameters, time.monotonic() + self.deadline_seconds)
 
     def close(self) -> None:
         """Close the idle connections."""
-        self._pool.dispose()
+        self._pool.close()
 
-    def _run(self, statement: str, parameters: Sequence[object]) -> Row | None:
-        connection = self._checkout()
-        try:
-            with closing(connection.cursor()) as cursor:
-                cursor.execute(statement, parameters)
-                row: Row | None = cursor.fetchone()
-        except psycopg2.Error as error:
-            if _driver(connection).closed:
-                kept = "kept" in connection.info
-                connection.invalidate(error)
-                raise _KeptConnectionLost(error) if kept else _unavailable(error) from None
-            if isinstance(error, _PASSING):
-                raise _unavailable(error) from None
-            raise
-        else:
-            connection.info["kept"] = True
-            return row
-        finally:
-            connection.close()
-
-    def _checkout(self) -> PoolProxiedConnection:
-        """A connection the server has not closed, so that a statement is not sent into a dead one.
-
-        An idle connection with something to read was closed by the server (or, rarely, got a
-        notice; it is then replaced for nothing). Asking the kernel costs microseconds, a ping
-        through the pool 12 % of all reads.
-        """
-        while True:
-            try:
-                connection = self._pool.connect()
-            except (PoolTimeout, psycopg2.Error) as error:
-                raise _unavailable(error) from None
-            poll = select.poll()
-            poll.register(_driver(connection), select.POLLIN)
-            if not poll.poll(0):
-                return connection
-            connection.invalidate()
-
-    def _connect(self) -> Any:
+    def connect(self) -> Connection:
+        """A new connection. Raises psycopg2.Error."""
         config = self._config
-        connection = psycopg2.connect(
+        connection: Connection = psycopg2.connect(
             host=config.db_host,
             port=config.db_port,
             dbname=config.db_name,
             user=config.db_user,
             password=config.db_password,
-            connect_timeout=config.db_connect_timeout_seconds,
+            connection_factory=partial(Connection, config.db_connect_timeout_seconds),
             options=f"-c statement_timeout={config.db_statement_timeout_seconds}s",
             client_encoding="UTF8",
             application_name="tasks_api",
@@ -139,6 +98,48 @@ class Database:
         connection.autocommit = True
         return connection
 
+    def _run_once(
+        self, statement: str, parameters: Sequence[object], deadline: float
+    ) -> Row | None:
+        try:
+            return self._run(statement, parameters, deadline)
+        except _KeptConnectionLost as error:
+            raise _unavailable(error.reason, outcome_unknown=True) from None
+
+    def _run(self, statement: str, parameters: Sequence[object], deadline: float) -> Row | None:
+        connection = self._take()
+        connection.deadline = deadline
+        try:
+            cursor = connection.cursor()
+            cursor.execute(statement, parameters)
+            row: Row | None = cursor.fetchone()
+            cursor.close()
+            connection.proven = True
+            return row
+        except psycopg2.Error as error:
+            if connection.closed:
+                # A server that stands still will not answer a second attempt either.
+                if connection.proven and time.monotonic() < deadline:
+                    raise _KeptConnectionLost(error) from None
+                raise _unavailable(error, outcome_unknown=True) from None
+            if isinstance(error, _PASSING):
+                raise _unavailable(error) from None
+            raise
+        finally:
+            metrics.POOL_IN_USE.dec()
+            self._pool.give(connection)
+
+    def _take(self) -> Connection:
+        asked = time.perf_counter()
+        try:
+            connection = self._pool.take()
+        except (Exhausted, psycopg2.Error) as error:
+            raise _unavailable(error) from None
+        finally:
+            metrics.POOL_WAIT.observe(time.perf_counter() - asked)
+        metrics.POOL_IN_USE.inc()
+        return connection
+
 
 class _KeptConnectionLost(Exception):
     """A connection of the pool was lost under a statement, likely since a server restart."""
@@ -148,12 +149,7 @@ class _KeptConnectionLost(Exception):
         self.reason = reason
 
 
-def _driver(connection: PoolProxiedConnection) -> Any:
-    """psycopg2's own connection."""
-    return connection.driver_connection
-
-
-def _unavailable(reason: Exception) -> Unavailable:
+def _unavailable(reason: Exception, *, outcome_unknown: bool = False) -> Unavailable:
     # libpq's messages name host, port and user, never the password; they are for the log only.
     _logger.warning("Database unavailable: %s", " ".join(str(reason).split()))
-    return Unavailable("database")
+    return Unavailable("database", outcome_unknown=outcome_unknown)

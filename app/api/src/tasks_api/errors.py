@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
 
-from tasks_api.responses import json_object
+from tasks_api.answers import Error, Problem
+from tasks_api.responses import json_response
 
 RETRY_AFTER_SECONDS = 2
 
@@ -64,15 +65,19 @@ class Unprocessable(ApiError):
 
 
 class Unavailable(ApiError):
-    """503: a service behind the API does not answer; the same request may succeed later."""
+    """503: a service behind the API does not answer; the same request may succeed later.
 
-    def __init__(self, service: str) -> None:
+    With `outcome_unknown`, what was asked of it may have been done, or be done yet.
+    """
+
+    def __init__(self, service: str, *, outcome_unknown: bool = False) -> None:
         super().__init__(
             503,
             f"{service}_unavailable",
             f"The {service} is not available at the moment.",
             headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
         )
+        self.outcome_unknown = outcome_unknown
 
 
 def register(app: Flask) -> None:
@@ -83,8 +88,8 @@ def register(app: Flask) -> None:
 
 
 def _answer(error: ApiError) -> Response:
-    body = {"code": error.code, "message": error.message, "fields": error.fields}
-    response = json_object(error.status, error=body)
+    problem = Problem(error.code, error.message, error.fields)
+    response = json_response(Error(problem), error.status)
     response.headers.update(error.headers)
     return response
 

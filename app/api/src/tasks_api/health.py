@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, current_app
+from flask import Blueprint, Response
 
-from tasks_api import __version__, models
+from tasks_api import __version__, metrics, openapi, queries
+from tasks_api.answers import JSON, Health, Index, Liveness, State
 from tasks_api.database import Database
 from tasks_api.errors import RETRY_AFTER_SECONDS, Unavailable
-from tasks_api.responses import json_object
+from tasks_api.openapi import describe
+from tasks_api.responses import json_response
 from tasks_api.services import services
 
 blueprint = Blueprint("health", __name__)
@@ -15,58 +17,53 @@ blueprint = Blueprint("health", __name__)
 
 # Not strict: a request line without a path, as in `GET http://host`, is one for the root.
 @blueprint.get("/", strict_slashes=False)
+@describe({200: Index})
 def index() -> Response:
     """Describe the API."""
-    return json_object(
-        name="Tasks API",
-        version=__version__,
-        environment=services().config.environment,
-        endpoints=_endpoints(),
-    )
+    environment = services().config.environment
+    return json_response(Index("Tasks API", __version__, environment, openapi.endpoints()))
 
 
 @blueprint.get("/health")
+@describe({200: Health, 503: Health})
 def health() -> Response:
     """Tell the state of API, cache and database; 503 if tasks cannot be served."""
     _, database, cache = services()
     serves = _serves_tasks(database)
-    response = json_object(
-        200 if serves else 503,
-        api="healthy",
-        cache=_word(cache.is_healthy()),
-        database=_word(serves),
-    )
-    if not serves:
-        response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
-    return response
+    answer = Health("healthy", _word(cache.is_healthy()), _word(serves))
+    if serves:
+        return json_response(answer)
+    return json_response(answer, 503, Retry_After=str(RETRY_AFTER_SECONDS))
 
 
 @blueprint.get("/livez")
+@describe({200: Liveness})
 def livez() -> Response:
     """Tell that the process lives, asking nothing else."""
-    return json_object(status="alive")
+    return json_response(Liveness("alive"))
+
+
+@blueprint.get("/metrics")
+@describe({200: metrics.CONTENT_TYPE})
+def show_metrics() -> Response:
+    """Show the counters, in Prometheus' text format."""
+    return Response(metrics.exposition(), content_type=metrics.CONTENT_TYPE)
+
+
+@blueprint.get("/openapi.json")
+@describe({200: JSON})
+def describe_api() -> Response:
+    """Describe the API for programs: OpenAPI 3.1."""
+    return Response(openapi.document(), content_type=JSON)
 
 
 def _serves_tasks(database: Database) -> bool:
     try:
-        models.probe(database)
+        queries.probe(database)
     except Unavailable:
         return False
     return True
 
 
-def _word(healthy: bool) -> str:
+def _word(healthy: bool) -> State:
     return "healthy" if healthy else "unhealthy"
-
-
-def _endpoints() -> dict[str, str]:
-    """Method and path of every view, with the first line of its docstring."""
-    return {
-        f"{method} {rule.rule.replace('<', ':').replace('>', '')}": _summary(rule.endpoint)
-        for rule in current_app.url_map.iter_rules()
-        for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})
-    }
-
-
-def _summary(endpoint: str) -> str:
-    return (current_app.view_functions[endpoint].__doc__ or "").partition("\n")[0]

@@ -1,11 +1,17 @@
-"""Log set-up: plain lines on standard output, as `docker logs` shows them."""
+"""Log lines on standard output, as `docker logs` shows them: plain, or one JSON object each."""
 
 from __future__ import annotations
 
 import logging
 import sys
+from datetime import UTC, datetime
+
+import msgspec
+
+from tasks_api import request_id
 
 LOGGER_NAME = "tasks_api"
+_requests = logging.getLogger(f"{LOGGER_NAME}.requests")
 
 
 class _PlainFormatter(logging.Formatter):
@@ -20,13 +26,47 @@ class _PlainFormatter(logging.Formatter):
         return text
 
 
-def set_up(level: str) -> None:
-    """Send the service's log lines of `level`, a name such as ``INFO``, and above to stdout."""
+class _JsonFormatter(logging.Formatter):
+    """Time, level, message and request id, and for a request what was asked and answered."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, object] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "message": record.getMessage(),
+            "request_id": request_id.current.get(),
+            **getattr(record, "request", {}),
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return msgspec.json.encode(line).decode()
+
+
+def set_up(level: str, form: str) -> None:
+    """Send the service's log lines to stdout.
+
+    Args:
+        level: the least severe level that is written, such as ``INFO``.
+        form: ``plain`` or ``json``. Requests are logged, at INFO, only as JSON.
+    """
     # These three cost a call per record and appear in no line of ours.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(_PlainFormatter())
+    handler.setFormatter(_JsonFormatter() if form == "json" else _PlainFormatter())
     logger = logging.getLogger(LOGGER_NAME)
     logger.handlers = [handler]
     logger.setLevel(level)
     logger.propagate = False
+    _requests.disabled = form != "json"
+
+
+def log_request(method: str, path: str, status: int, seconds: float) -> None:
+    """Log one answered request."""
+    if not _requests.disabled and _requests.isEnabledFor(logging.INFO):
+        details = {
+            "method": method,
+            "path": path[:500].encode("utf-8", "replace").decode(),
+            "status": status,
+            "milliseconds": round(seconds * 1000, 2),
+        }
+        _requests.info("request", extra={"request": details})

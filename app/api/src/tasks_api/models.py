@@ -1,125 +1,100 @@
-"""Tasks: their fields, and all SQL about them.
+"""What a task is: the one declaration behind validation, SQL, answers and /openapi.json.
 
-A task leaves PostgreSQL as finished JSON text (compact, keys in the order of FIELDS, timestamps in
-ISO 8601), and goes into cache and responses as it is: no task can look different from cache and
-from database.
+A new field of a task is a column in a migration and one line in `Task`.
 """
 
 from __future__ import annotations
 
-import json
-from typing import NamedTuple
+from typing import Annotated, Any, Literal
 
-from tasks_api.database import Database
-from tasks_api.errors import TaskNotFound
-from tasks_api.validation import Field, choice, text
+from msgspec import UNSET, Meta, Struct, UnsetType, defstruct
+from msgspec.structs import fields
 
-FIELDS = (
-    Field("id"),
-    Field("title", text(longest=255, blank=False), required=True),
-    Field("description", text()),
-    Field("status", choice("pending", "in_progress", "completed")),
-    Field("created_at"),
-    Field("updated_at"),
+LARGEST_ID = 2**31 - 1
+"""PostgreSQL's `integer`, the type of a task's id."""
+
+# Each description says what a value must be, also to who sent another one. PostgreSQL's text cannot
+# hold NUL.
+Id = Annotated[
+    int,
+    Meta(
+        description="A whole number from 1.",
+        examples=[1],
+        ge=1,
+        le=LARGEST_ID,
+        extra_json_schema={"readOnly": True},
+    ),
+]
+Title = Annotated[
+    str,
+    Meta(
+        description="Text of 1 to 255 characters, not blank and without NUL.",
+        examples=["Write the report"],
+        min_length=1,
+        max_length=255,
+        pattern=r"^[^\u0000]*[^\s\u0000][^\u0000]*$",
+    ),
+]
+Description = Annotated[
+    str,
+    Meta(
+        description="Text without NUL.",
+        examples=["With this year's figures"],
+        pattern=r"^[^\u0000]*$",
+    ),
+]
+Status = Annotated[
+    Literal["pending", "in_progress", "completed"],
+    Meta(description="One of pending, in_progress, completed.", examples=["in_progress"]),
+]
+Moment = Annotated[
+    str,
+    Meta(
+        description="Date and time in UTC, ISO 8601 without a zone.",
+        examples=["2026-01-31T12:00:00.123456"],
+        pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?$",
+        extra_json_schema={"readOnly": True},
+    ),
+]
+
+
+class Task(Struct, kw_only=True):
+    """A task. Clients set what is not read-only, and may leave out what has a default."""
+
+    id: Id
+    title: Title
+    description: Description = ""
+    status: Status = "pending"
+    created_at: Moment
+    updated_at: Moment
+
+
+NAMES = Task.__struct_fields__
+"""A task's members, in the order in which it shows them."""
+
+
+def _settable() -> list[tuple[str, Any, bool]]:
+    """Name, type, and whether it is required, of what clients set."""
+    return [
+        (field.name, field.type, field.required)
+        for field in fields(Task)
+        if not (field.type.__metadata__[0].extra_json_schema or {}).get("readOnly")
+    ]
+
+
+NewTask = defstruct(
+    "NewTask",
+    [
+        (name, kind) if required else (name, kind | UnsetType, UNSET)
+        for name, kind, required in _settable()
+    ],
+    namespace={"__doc__": "What clients send to create a task."},
+    forbid_unknown_fields=True,
+    kw_only=True,
 )
-
-_NAMES = [field.name for field in FIELDS]
-_COLUMNS = ", ".join(_NAMES)
-_TASK_START = json.dumps({_NAMES[0]: 0}, separators=(",", ":"))[:-2].encode()
-
-_LIST = f"""
-    SELECT '[' || coalesce(
-        string_agg(row_to_json(t)::text, ',' ORDER BY created_at DESC, id DESC), '') || ']'
-    FROM (SELECT {_COLUMNS} FROM tasks) t"""
-_GET = f"SELECT row_to_json(t)::text FROM (SELECT {_COLUMNS} FROM tasks WHERE id = %s) t"
-_CHANGE = f"WITH t AS ({{}} RETURNING {_COLUMNS}) SELECT id, row_to_json(t)::text FROM t"
-# updated_at must move on every change, even when the clock was set back.
-_TOUCH = "updated_at = greatest(now() AT TIME ZONE 'UTC', updated_at + interval '1 microsecond')"
-_PROBE = "SELECT 1 FROM tasks LIMIT 1"
-
-
-class Task(NamedTuple):
-    """A task's id, and the task as a JSON object in UTF-8."""
-
-    id: int
-    json: bytes
-
-
-def list_tasks(database: Database) -> bytes:
-    """All tasks as a JSON array, newest first."""
-    row = database.read(_LIST)
-    assert row is not None  # an aggregate without GROUP BY has one row
-    return bytes(row[0], "utf-8")
-
-
-def get_task(database: Database, task_id: int) -> bytes:
-    """One task as a JSON object. Raises TaskNotFound."""
-    row = database.read(_GET, (task_id,))
-    if row is None:
-        raise TaskNotFound
-    return bytes(row[0], "utf-8")
-
-
-def create_task(database: Database, values: dict[str, object]) -> Task:
-    """Insert a task with validated `values`; the schema's defaults fill the rest."""
-    names = [name for name in _NAMES if name in values]
-    places = ", ".join(["%s"] * len(names))
-    insert = f"INSERT INTO tasks ({', '.join(names)}) VALUES ({places})"
-    return _change(database, insert, [values[name] for name in names])
-
-
-def update_task(database: Database, task_id: int, values: dict[str, object]) -> Task:
-    """Set validated `values` of one task. Raises TaskNotFound."""
-    names = [name for name in _NAMES if name in values]
-    update = (
-        f"UPDATE tasks SET {', '.join(f'{name} = %s' for name in names)}, {_TOUCH} WHERE id = %s"
-    )
-    return _change(database, update, [*(values[name] for name in names), task_id])
-
-
-def delete_task(database: Database, task_id: int) -> Task:
-    """Delete one task and return what it was. Raises TaskNotFound."""
-    return _change(database, "DELETE FROM tasks WHERE id = %s", [task_id])
-
-
-def probe(database: Database) -> None:
-    """Return if tasks can be read. Raises Unavailable."""
-    database.read(_PROBE)
-
-
-def count(tasks: bytes) -> int:
-    """How many tasks a JSON array of `list_tasks` holds.
-
-    Counts the openings of objects: within a JSON string the quote would be escaped, so none is
-    found there.
-    """
-    return tasks.count(_TASK_START)
-
-
-def is_task(payload: bytes) -> bool:
-    """Whether `payload` is one task as this version writes it."""
-    return _is_task(_decoded(payload))
-
-
-def is_task_list(payload: bytes) -> bool:
-    """Whether `payload` is an array of tasks as this version writes it."""
-    tasks = _decoded(payload)
-    return isinstance(tasks, list) and all(map(_is_task, tasks)) and len(tasks) == count(payload)
-
-
-def _decoded(payload: bytes) -> object:
-    try:
-        return json.loads(payload)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _is_task(value: object) -> bool:
-    return isinstance(value, dict) and list(value) == _NAMES
-
-
-def _change(database: Database, statement: str, parameters: list[object]) -> Task:
-    row = database.write(_CHANGE.format(statement), parameters)
-    if row is None:
-        raise TaskNotFound
-    return Task(row[0], bytes(row[1], "utf-8"))
+TaskChanges = defstruct(
+    "TaskChanges",
+    [(name, kind | UnsetType, UNSET) for name, kind, _ in _settable()],
+    namespace={"__doc__": "What clients send to change a task: at least one member."},
+    forbid_unknown_fields=True,
+)

@@ -1,19 +1,16 @@
-"""JSON responses from bytes that are JSON already."""
+"""Flask's responses from declared answers."""
 
 from __future__ import annotations
 
-import json
-
 from flask import Response
+from msgspec import Struct
+
+from tasks_api.answers import JSON, encode
 
 
-def json_response(body: bytes, status: int = 200) -> Response:
-    """Answer with `body`, finished UTF-8 JSON, and a newline for the sake of terminals."""
-    return Response(body + b"\n", status, content_type="application/json")
-
-
-def json_object(status: int = 200, /, **members: object) -> Response:
-    """Answer with `members` as a JSON object, in the order given, non-ASCII text verbatim."""
-    text = json.dumps(members, ensure_ascii=False, separators=(",", ":"))
-    # An error names fields as the client did: a lone surrogate among them has no form in UTF-8.
-    return json_response(text.encode("utf-8", "replace"), status)
+def json_response(answer: Struct, status: int = 200, **headers: str) -> Response:
+    """Answer with `answer` as JSON; an underscore in a header's name stands for a hyphen."""
+    response = Response(encode(answer), status, content_type=JSON)
+    for name, value in headers.items():
+        response.headers[name.replace("_", "-")] = value
+    return response

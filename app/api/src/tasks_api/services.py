@@ -21,9 +21,11 @@ class Services(NamedTuple):
     cache: TaskCache
 
 
-def attach(app: Flask, config: Config) -> None:
-    """Give `app` its services. Connects to nothing yet."""
-    app.extensions[_KEY] = Services(config, Database(config), TaskCache(config))
+def attach(app: Flask, config: Config) -> Services:
+    """Give `app` its services. Nothing has to answer yet."""
+    database = Database(config)
+    made = app.extensions[_KEY] = Services(config, database, TaskCache(config, database))
+    return made
 
 
 def services() -> Services:

@@ -1,89 +1,84 @@
-"""Checks of single values, and of a JSON object against a list of fields."""
+"""What clients send, checked against a declaration, every wrong member being named at once."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import fields
 
 from tasks_api.errors import TaskNotFound, Unprocessable
+from tasks_api.models import LARGEST_ID
 
-Check = Callable[[object], str | None]
-"""Takes a value as decoded from JSON; returns what is wrong with it as a sentence, or None."""
-
-LARGEST_ID = 2**31 - 1
-"""PostgreSQL's `integer`, the type of a task's id."""
-
-# PostgreSQL's text holds no NUL, and UTF-8 no surrogate: both are legal in JSON as \u escapes.
-_NOT_STORABLE = re.compile("[\x00\ud800-\udfff]")
 _ID = re.compile(r"[1-9][0-9]{0,9}")
 _MOST_UNKNOWN_REPORTED = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
-    """One field of a resource. Without a `check` clients cannot set it."""
-
-    name: str
-    check: Check | None = None
-    required: bool = False
-
-
-def text(*, longest: int | None = None, blank: bool = True) -> Check:
-    """A check for a string of at most `longest` code points, `blank` or not."""
-
-    def check(value: object) -> str | None:
-        if not isinstance(value, str):
-            return "Must be a string."
-        if _NOT_STORABLE.search(value):
-            return "Must not hold NUL characters or lone surrogates."
-        if not blank and not value.strip():
-            return "Must not be blank."
-        if longest is not None and len(value) > longest:
-            return f"Must have at most {longest} characters."
-        return None
-
-    return check
-
-
-def choice(*allowed: str) -> Check:
-    """A check for one of the strings `allowed`."""
-
-    def check(value: object) -> str | None:
-        return None if value in allowed else f"Must be one of {', '.join(allowed)}."
-
-    return check
-
-
-def validate(
-    data: dict[str, object], fields: Iterable[Field], *, partial: bool
-) -> dict[str, object]:
-    """Return `data` if it sets nothing but settable `fields`, all correctly.
+class Model:
+    """A declaration, prepared for checking.
 
     Args:
-        data: a decoded JSON object.
-        fields: the resource's fields.
-        partial: an update: required fields may be absent, but not all fields.
-
-    Raises:
-        Unprocessable: 422 with a reason for each wrong, missing or unknown field.
+        declaration: its members' descriptions say what a value must be.
+        texts: values arrive as text, as in a query: numbers may be written so.
     """
-    settable = {field.name: field for field in fields if field.check}
-    problems: dict[str, str] = {}
-    for name in [name for name in data if name not in settable][:_MOST_UNKNOWN_REPORTED]:
-        problems[name[:100]] = "Is no field that can be set."
-    for name, field in settable.items():
-        if name in data:
-            problem = field.check(data[name]) if field.check else None
-        else:
-            problem = "Is required." if field.required and not partial else None
-        if problem:
-            problems[name] = problem
-    if problems:
-        raise Unprocessable("Some fields are missing or not acceptable.", problems)
-    if not data:
-        raise Unprocessable(f"Give at least one of {', '.join(settable)}.")
-    return data
+
+    def __init__(self, declaration: type[Struct], *, texts: bool = False) -> None:
+        self._strict = not texts
+        self._members = {field.name: field.type for field in fields(declaration)}
+        self._required = [field.name for field in fields(declaration) if field.required]
+        self._wanted = {name: _wanted(kind) for name, kind in self._members.items()}
+
+    def check(self, data: Mapping[str, object]) -> dict[str, Any]:
+        """The members of `data`, each as its declared type.
+
+        Raises:
+            Unprocessable: 422 with a reason for each wrong, missing or unknown member.
+        """
+        problems: dict[str, str] = {}
+        values: dict[str, Any] = {}
+        for name in [name for name in data if name not in self._members][:_MOST_UNKNOWN_REPORTED]:
+            problems[_printable(name)] = "Is not known here."
+        for name in self._required:
+            if name not in data:
+                problems[name] = "Is required."
+        for name, kind in self._members.items():
+            if name in data:
+                try:
+                    values[name] = msgspec.convert(data[name], kind, strict=self._strict)
+                    _require_utf8(data[name])
+                except (msgspec.ValidationError, UnicodeEncodeError):
+                    problems[name] = self._wanted[name]
+        if problems:
+            raise Unprocessable("Some fields are missing or not acceptable.", problems)
+        return values
+
+    def check_some(self, data: Mapping[str, object]) -> dict[str, Any]:
+        """As `check`, but at least one member must be there."""
+        if not data:
+            raise Unprocessable(f"Give at least one of {', '.join(self._members)}.")
+        return self.check(data)
+
+
+def _wanted(kind: Any) -> str:
+    """What a value must be: the description in a type, or in the part of an optional one."""
+    if metadata := getattr(kind, "__metadata__", None):
+        description = str(metadata[0].description)
+        return f"Must be {description[0].lower()}{description[1:]}"
+    return next(_wanted(part) for part in kind.__args__ if hasattr(part, "__metadata__"))
+
+
+def _printable(name: str) -> str:
+    """A name of the client's, short enough and in UTF-8."""
+    return name[:100].encode("utf-8", "replace").decode()
+
+
+def _require_utf8(value: object) -> None:
+    """Raise UnicodeEncodeError for a lone surrogate: legal in JSON as an escape, not in UTF-8."""
+    if isinstance(value, str):
+        value.encode()
 
 
 def task_id(text: str) -> int:

@@ -1,0 +1,132 @@
+"""What the API answers: the declarations that shape it and describe it.
+
+Where a member is a task, or a list of tasks, it is given as `msgspec.Raw`: the JSON that PostgreSQL
+made, put into the answer as it is. So a task cannot look different from cache and from database,
+and costs no decoding and encoding.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, cast
+
+import msgspec
+from msgspec import Meta, Raw, Struct
+
+from tasks_api import payloads
+from tasks_api.models import Task
+
+JSON = "application/json"
+
+Source = Annotated[Literal["cache", "database"], Meta(description="Where the answer comes from.")]
+State = Literal["healthy", "unhealthy"]
+
+
+class TaskList(Struct):
+    """All tasks, newest first."""
+
+    source: Source
+    count: int
+    tasks: list[Task]
+
+
+class TaskPage(Struct):
+    """Some tasks, newest first."""
+
+    source: Source
+    count: int
+    tasks: list[Task]
+    next_cursor: Annotated[
+        str | None, Meta(description="Give it as `cursor` to get the tasks after these.")
+    ]
+
+
+class OneTask(Struct):
+    """One task."""
+
+    source: Source
+    task: Task
+
+
+class TaskChanged(Struct):
+    """What was done, and the task: as it is now, or as it was before it was deleted."""
+
+    message: Annotated[str, Meta(examples=["Task created successfully"])]
+    task: Task
+
+
+class Index(Struct):
+    """What the API is, and what it offers."""
+
+    name: str
+    version: str
+    environment: str
+    endpoints: dict[str, str]
+
+
+class Health(Struct):
+    """The state of each part."""
+
+    api: State
+    cache: State
+    database: State
+
+
+class Liveness(Struct):
+    """The process lives."""
+
+    status: Literal["alive"]
+
+
+class CacheStatistics(Struct):
+    """Counters of the Redis server, from its INFO."""
+
+    connected_clients: int
+    used_memory_human: str
+    total_commands_processed: int
+    keyspace_hits: int
+    keyspace_misses: int
+
+
+class Message(Struct):
+    """What was done."""
+
+    message: str
+
+
+class Problem(Struct):
+    """What is wrong: a code that stays the same, a sentence, and a reason for each field."""
+
+    code: Annotated[str, Meta(examples=["task_not_found"])]
+    message: str
+    fields: dict[str, str]
+
+
+class Error(Struct):
+    """Every answer other than success."""
+
+    error: Problem
+
+
+def encode(answer: Struct) -> bytes:
+    """`answer` as compact JSON in UTF-8, with a newline for the sake of terminals."""
+    return msgspec.json.encode(answer) + b"\n"
+
+
+def listed(source: Literal["cache", "database"], tasks: bytes) -> TaskList:
+    """The answer that shows `tasks`, a JSON array."""
+    return TaskList(source, payloads.count(tasks), as_tasks(tasks))
+
+
+def paged(tasks: bytes, next_cursor: str | None) -> TaskPage:
+    """The answer that shows `tasks`, a JSON array, as a page."""
+    return TaskPage("database", payloads.count(tasks), as_tasks(tasks), next_cursor)
+
+
+def as_task(payload: bytes) -> Task:
+    """A JSON object, to stand in an answer as it is."""
+    return cast(Task, Raw(payload))
+
+
+def as_tasks(payload: bytes) -> list[Task]:
+    """A JSON array, to stand in an answer as it is."""
+    return cast(list[Task], Raw(payload))

@@ -1,0 +1,130 @@
+"""Whether Redis may be asked, and whether what it holds may be believed.
+
+The protocol of `lease` needs every END to reach Redis before the write is acknowledged. When one
+does not (Redis hangs, or only this process cannot reach it), other processes may still find the old
+value there. So the write is announced over PostgreSQL, which both certainly have, and every process
+**suspends** the cache: for SUSPENSION_SECONDS nobody reads or fills it, and then everybody empties
+it before it is used again. The write is acknowledged once the others had NOTICE_SECONDS to take
+note; while the suspension lasts, further writes wait for nothing.
+
+Independent of that, Redis counts as **unreachable** from the first command without an answer, so
+that requests do not wait for it one after the other. A thread asks for it until it answers.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+from redis import RedisError, ResponseError
+
+from tasks_api import metrics
+from tasks_api.errors import Unavailable
+from tasks_api.redis_link import RedisLink
+
+SUSPENSION_SECONDS = 2.0
+NOTICE_SECONDS = 0.03
+_RETRY_SECONDS = 0.2
+
+_logger = logging.getLogger(__name__)
+
+
+class Trust:
+    """The trust of one process in Redis; safe to share between threads.
+
+    Args:
+        link: leads to Redis.
+        announce: tells the other processes to `suspend`. Raises Unavailable.
+    """
+
+    def __init__(self, link: RedisLink, announce: Callable[[], object]) -> None:
+        self.reachable = True
+        """Whether to send it anything."""
+        self.believed = True
+        """Whether to take values from it, and to give it any."""
+        self._link = link
+        self._announce = announce
+        self._announced = self._suspended_until = float("-inf")
+        self._lock, self._announcing = threading.Lock(), threading.Lock()
+        self._refusal = ""
+        self._recovery: threading.Thread | None = None
+        self._closed = threading.Event()
+
+    def lost(self, error: RedisError) -> None:
+        """Note that a command failed."""
+        if isinstance(error, ResponseError):  # it answers, but refuses: nobody waits for that
+            if str(error) != self._refusal:
+                self._refusal = str(error)
+                _logger.warning("Cache refuses, going on without: %s", error)
+            return
+        with self._lock:
+            if self.reachable:
+                _logger.warning("Cache unavailable, going on without: %s", error)
+            self.reachable = self.believed = False
+            self._start_recovery()
+
+    def suspend(self) -> None:
+        """Neither read nor fill the cache for a while, and empty it before going on."""
+        with self._lock:
+            self.believed = False
+            self._suspended_until = time.monotonic() + SUSPENSION_SECONDS
+            self._start_recovery()
+
+    def report_missed_end(self) -> None:
+        """Return when no process reads from the cache what it held before a write without END."""
+        with self._announcing:
+            age = time.monotonic() - self._announced
+            if age < SUSPENSION_SECONDS / 2:
+                return  # all stay suspended for as long again, and empty the cache after that
+            self.suspend()
+            try:
+                self._announce()
+            except Unavailable:
+                _logger.error("Cache: a write is not announced, other processes may not see it")
+                return
+            self._announced = time.monotonic()
+            if age >= SUSPENSION_SECONDS:
+                time.sleep(NOTICE_SECONDS)
+
+    def close(self) -> None:
+        """End the recovery."""
+        self._closed.set()
+
+    def _start_recovery(self) -> None:
+        metrics.CACHE_AVAILABLE.set(0)
+        if self._recovery is None and not self._closed.is_set():
+            self._recovery = threading.Thread(target=self._recover, name="cache", daemon=True)
+            self._recovery.start()
+
+    def _recover(self) -> None:
+        while not self._closed.is_set():
+            try:
+                if self._recovered():
+                    return
+            except RedisError as error:
+                _logger.debug("Cache still unavailable: %s", error)
+            self._closed.wait(_RETRY_SECONDS)
+
+    def _recovered(self) -> bool:
+        """Take one step; returns whether the cache is in use again. Raises RedisError."""
+        self._link.call("PING")
+        with self._lock:
+            if not self.reachable:
+                _logger.warning("Cache available again")
+                self._link.renew()
+                self.reachable = True
+            suspended_until = self._suspended_until
+        if time.monotonic() < suspended_until:
+            return False
+        if suspended_until > float("-inf"):
+            self._link.call("FLUSHDB")
+        with self._lock:
+            if self._suspended_until != suspended_until or not self.reachable:
+                return False
+            self._suspended_until = float("-inf")
+            self.believed = True
+            self._recovery = None
+            metrics.CACHE_AVAILABLE.set(1)
+            return True
