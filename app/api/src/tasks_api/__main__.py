@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import sys
+from tempfile import TemporaryDirectory
 
 from granian.constants import HTTPModes, Interfaces
 from granian.log import LogLevels
@@ -34,7 +35,9 @@ def main() -> int:
         print(f"tasks_api cannot listen on {address}: {error.strerror}", file=sys.stderr)
         return 1
     os.register_at_fork(after_in_child=_stop_on_signals)
-    _server(config).serve()
+    with TemporaryDirectory(prefix="tasks_api-metrics-") as folder:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder  # before any worker counts
+        _server(config).serve()
     return 0
 
 

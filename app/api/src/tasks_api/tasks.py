@@ -110,7 +110,9 @@ def delete_task(id: str) -> Response:
 
 
 def _page() -> Response:
-    query = _TASK_QUERY.check(request.args.to_dict())
+    # A list is what no parameter takes, so one that is given twice is refused by its name.
+    given = {name: v[0] if len(v) == 1 else v for name, v in request.args.lists()}
+    query = _TASK_QUERY.check(given)
     tasks, cursor = paging.read_page(services().database, TaskQuery(**query))
     return json_response(answers.paged(tasks, cursor), ETag=list_tag(tasks))
 

@@ -51,6 +51,7 @@ class Trust:
         self._refusal = ""
         self._recovery: threading.Thread | None = None
         self._closed = threading.Event()
+        metrics.CACHE_AVAILABLE.set(1)
 
     def lost(self, error: RedisError) -> None:
         """Note that a command failed."""
