@@ -41,7 +41,9 @@ def test_every_variable_counts() -> None:
         "API_WORKERS": "10",
         "API_THREADS": "11",
         "MAX_BODY_BYTES": "1212",
+        "CORS_ORIGINS": "https://a.example http://[::1]:3000",
         "LOG_LEVEL": "debug",
+        "LOG_FORMAT": "JSON",
         "STACK_ENVIRONMENT": "prod",
     }
     assert Config.from_environment(environ) == Config(
@@ -63,7 +65,9 @@ def test_every_variable_counts() -> None:
         api_workers=10,
         api_threads=11,
         max_body_bytes=1212,
+        cors_origins=("https://a.example", "http://[::1]:3000"),
         log_level="DEBUG",
+        log_format="json",
         environment="prod",
     )
 
@@ -98,6 +102,8 @@ def test_any_variable_from_a_file(tmp_path: Path) -> None:
         ("DB_POOL_SIZE", "0"),
     ]
     + [("MAX_BODY_BYTES", "1"), ("DB_HOST", ""), ("DB_PASSWORD", ""), ("LOG_LEVEL", "LOUD")]
+    + [("CORS_ORIGINS", value) for value in ("a.example", "https://a.example/x", "ftp://a", "null")]
+    + [("LOG_FORMAT", "xml")]
     + [("DB_PASSWORD", f"{SECRET}\0"), ("DB_PASSWORD", f"{SECRET}\nx"), ("DB_USER", "\x7f")]
     + [("DB_PASSWORD_FILE", f"/{SECRET}/missing"), ("DB_PASSWORD_FILE", "/"), ("DB_HOST_FILE", "")],
     ids=lambda value: repr(value[:20]),

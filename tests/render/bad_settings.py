@@ -136,7 +136,7 @@ SERVICE = "title: Extra, enabled: true, needs: [], host_ports: [], user: '1000:1
 def _together() -> list[Case]:
     return [
         Case("connections", "api_replicas: 4\napi_threads: 16", "db_max_connections",
-             "leaves room for 90 API connections, and api_replicas x api_workers x api_threads needs 128",
+             "leaves room for 90 API connections, and api_replicas x api_workers x (api_threads + 1) needs 136",
              "raise it to 138"),
         Case("delivery", "secrets_delivery: environment\nsecrets_strict: true", "secrets_delivery",
              "puts secrets into environment variables", "set it to file"),

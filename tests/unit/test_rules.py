@@ -31,11 +31,11 @@ def test_what_is_shipped_goes_together() -> None:
 @pytest.mark.parametrize(
     ("replicas", "workers", "threads", "connections", "fits"),
     [
-        (1, 2, 4, 18, True),
-        (1, 2, 4, 17, False),
-        (3, 10, 3, 100, True),
-        (3, 10, 3, 99, False),
-        (1, 1, 1, 11, True),
+        (1, 2, 4, 20, True),
+        (1, 2, 4, 19, False),
+        (3, 10, 2, 100, True),
+        (3, 10, 2, 99, False),
+        (1, 1, 1, 12, True),
     ],
 )
 def test_ten_connections_stay_free(

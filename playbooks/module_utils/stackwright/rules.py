@@ -29,11 +29,12 @@ def size_in_bytes(text: str) -> int:
 
 
 def _connections(values: Values) -> list[tuple[str, str, str]]:
-    pools = values["api_replicas"] * values["api_workers"] * values["api_threads"]
+    # One for each thread of a process, and one by which it listens to the others.
+    pools = values["api_replicas"] * values["api_workers"] * (values["api_threads"] + 1)
     room = values["db_max_connections"] - RESERVED_CONNECTIONS
     if pools <= room:
         return []
-    reason = f"leaves room for {room} API connections, and api_replicas x api_workers x api_threads needs {pools}"
+    reason = f"leaves room for {room} API connections, and api_replicas x api_workers x (api_threads + 1) needs {pools}"
     return [
         (
             "db_max_connections",
