@@ -8,7 +8,8 @@ PYTHON ?= python3
 
 BIN := .venv/bin
 KNOWN = $(basename $(notdir $(wildcard inventories/*.yml)))
-PLAY = $(if $(filter $(ENV),$(KNOWN)),,$(error there is no inventories/$(ENV).yml; ENV is one of: $(KNOWN)))$(BIN)/ansible-playbook -i inventories/$(ENV).yml $(if $(RUNTIME),-e stack_runtime=$(RUNTIME)) $(ARGS)
+REFUSE = $(error there is no inventories/$(ENV).yml; ENV is one of: $(KNOWN))
+PLAY = $(if $(filter $(ENV),$(KNOWN)),,$(REFUSE))$(BIN)/ansible-playbook -i inventories/$(ENV).yml $(if $(RUNTIME),-e stack_runtime=$(RUNTIME)) $(ARGS)
 
 .DEFAULT_GOAL := help
 .PHONY: help up down secrets docs validate render build start verify status logs engine base-images check check-python check-types check-ansible check-files check-tests format test bench lock

@@ -18,7 +18,8 @@ from stackwright import layout
 from stackwright.problems import RefusedError
 from stackwright.resolve import check_name, environment_of
 from stackwright.schema import Setting, load_schema
-from stackwright.secret_vault import SecretVault, missing_secrets
+from stackwright.secret_vault import SecretVault
+from stackwright.vault_text import missing_secrets
 
 
 def _shown(path: Path) -> str:

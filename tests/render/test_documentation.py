@@ -87,3 +87,16 @@ def test_make_docs_writes_the_page_of_settings_anew(project: Project) -> None:
     assert run.stdout.startswith("docs/settings.md: ")
     written = (project.folder / "docs/settings.md").read_bytes()
     assert written == (layout.PROJECT / "docs/settings.md").read_bytes()
+
+
+def test_make_refuses_an_environment_without_inventory_and_names_the_others() -> None:
+    run = subprocess.run(
+        ["make", "--dry-run", "--old-file=.venv/ready", "secrets", "ENV=porduction"],
+        cwd=layout.PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert run.returncode != 0
+    assert "there is no inventories/porduction.yml; ENV is one of: dev prod" in run.stderr

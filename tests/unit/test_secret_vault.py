@@ -14,8 +14,9 @@ from stackwright import layout
 from stackwright.problems import RefusedError
 from stackwright.schema import Setting, load_schema
 from stackwright.secret_rules import secret_problems
-from stackwright.secret_vault import SecretVault, missing_secrets
+from stackwright.secret_vault import SecretVault
 from stackwright.setting_sources import Sources
+from stackwright.vault_text import missing_secrets
 
 from tests.support.resolving import dev_values
 
@@ -190,6 +191,8 @@ def test_settings_that_a_folder_for_the_vault_would_hide_are_named(
     said = refused(vault)
     assert "would hide the settings beside it" in said
     assert f"move {name} to shop/main.yml" in said
+    assert refused(vault, dry=True) == said
+    assert vault.add([]) == []
     assert not vault.path.exists()
 
 
@@ -239,4 +242,5 @@ def test_a_secret_is_missing_only_where_its_setting_takes_it_from_the_vault() ->
     assert names(missing_secrets(SCHEMA, named)) == ["db_password"]
     assert missing_secrets(SCHEMA, named | {"vault_db_password": ""}) == []
     assert missing_secrets(SCHEMA, {"db_password": "admin123"}) == []
+    assert missing_secrets(SCHEMA, {"db_password": "{{ vault_db_password_of_old }}"}) == []
     assert missing_secrets(SCHEMA, {"db_password": "{{ lookup('elsewhere') }}"}) == []

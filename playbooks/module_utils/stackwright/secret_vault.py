@@ -1,21 +1,17 @@
 """Add generated secrets to an environment's vault file: nothing that is there is ever changed or lost.
 
-This module knows Ansible's vault library; values are made here and leave it only encrypted.
+This module knows Ansible's vault library; what it decrypts leaves it only encrypted again.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
-import secrets
-import string
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import yaml
 from ansible import constants
 from ansible.errors import AnsibleError
 from ansible.parsing.vault import (
@@ -29,13 +25,9 @@ from ansible.parsing.vault import (
 from .problems import Problem, RefusedError
 from .schema import Setting
 from .setting_sources import VARIABLE_SUFFIXES
-from .validation import texts_in
+from .vault_text import VaultTextError, with_generated
 from .writing import replace_file
 
-ALPHABET = (
-    string.ascii_letters + string.digits
-)  # nothing that a shell, an address or a file format reads as its own
-LENGTH = 40  # 238 bits
 GIVE_PASSWORD = (
     "write one into a file of yours, in no checkout (`umask 077; openssl rand -base64 32 > FILE`), then set "
     "ANSIBLE_VAULT_PASSWORD_FILE=FILE; or add --ask-vault-pass (make: ARGS=--ask-vault-pass)"
@@ -49,26 +41,6 @@ class _Opened:
     text: str
     vault_id: str | None
     secret: VaultSecret | None
-
-
-def missing_secrets(schema: Mapping[str, Setting], task_vars: Mapping[str, Any]) -> list[Setting]:
-    """The secrets that the environment takes from its vault and that are not there; no value is looked at."""
-    return [
-        setting
-        for setting in schema.values()
-        if setting.secret
-        and setting.vault_variable not in task_vars
-        and any(setting.vault_variable in text for text in texts_in(task_vars.get(setting.name)))
-    ]
-
-
-def _names_in(text: str) -> dict[str, str]:
-    """A vault's entries as YAML, by name. Raises yaml.YAMLError or ValueError for anything but a mapping."""
-    root = yaml.compose(text, Loader=yaml.SafeLoader)
-    if root is not None and not isinstance(root, yaml.MappingNode):
-        raise ValueError("no mapping")
-    pairs = root.value if root else []
-    return {str(key.value): yaml.serialize(value) for key, value in pairs}
 
 
 class SecretVault:
@@ -89,12 +61,12 @@ class SecretVault:
         ``dry`` writes nothing and returns the same.
         """
         try:
-            if dry or not missing:
+            if missing:
                 self._check_place()
-                return self._extended(self._open(), missing)[0]
+            if dry or not missing:
+                return self._extended(missing)[0]
             with self._locked():
-                opened = self._open()
-                added, content = self._extended(opened, missing)
+                added, content = self._extended(missing)
                 if added:
                     replace_file(self.path, content)
                 return added
@@ -121,7 +93,6 @@ class SecretVault:
     @contextmanager
     def _locked(self) -> Iterator[None]:
         """Make the folder, and let only one run at a time read and replace the file."""
-        self._check_place()
         self.path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY)
         try:
@@ -133,7 +104,7 @@ class SecretVault:
     def _open(self) -> _Opened:
         try:
             content = self.path.read_bytes()
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             content = b""
         if not content.strip():
             return _Opened("", None, None)
@@ -152,32 +123,14 @@ class SecretVault:
     def _rewrite(self) -> str:
         return f"`ansible-vault edit {self.shown}` and write one `name: value` per line"
 
-    def _extended(self, opened: _Opened, missing: Sequence[Setting]) -> tuple[list[Setting], bytes]:
+    def _extended(self, missing: Sequence[Setting]) -> tuple[list[Setting], bytes]:
         """What is added to the file, and its whole new encrypted content."""
+        opened = self._open()
         try:
-            before = _names_in(opened.text)
-            added = [setting for setting in missing if setting.vault_variable not in before]
-            if not added:
-                return [], b""
-            text = self._with_entries(opened.text, added)
-            after = _names_in(text)
-        except (yaml.YAMLError, ValueError):  # their messages quote the text
-            raise self._refused("is no list of names and values", self._rewrite()) from None
-        if after | before != after or len(after) != len(before) + len(added):
-            raise self._refused("cannot be added to as it is written", self._rewrite())
-        return added, self._encrypted(text, opened)
-
-    def _with_entries(self, text: str, added: Sequence[Setting]) -> str:
-        lines = [
-            f"# {setting.meaning}\n"
-            f'{setting.vault_variable}: "{"".join(secrets.choice(ALPHABET) for _ in range(LENGTH))}"\n'
-            for setting in added
-        ]
-        head = (
-            f"---\n# Secrets of the environment {self.environment}. `make secrets ENV={self.environment}` adds what is "
-            "missing and changes nothing.\n"
-        )
-        return "\n".join([text.removesuffix("\n") + "\n" if text else head, *lines])
+            added, text = with_generated(opened.text, missing, self.environment)
+        except VaultTextError as error:
+            raise self._refused(str(error), self._rewrite()) from None
+        return added, self._encrypted(text, opened) if added else b""
 
     def _encrypted(self, text: str, opened: _Opened) -> bytes:
         vault_id, secret = opened.vault_id, opened.secret
