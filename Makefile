@@ -7,10 +7,12 @@ ARGS ?=
 PYTHON ?= python3
 
 BIN := .venv/bin
-PLAY = $(BIN)/ansible-playbook -i inventories/$(ENV).yml $(if $(RUNTIME),-e stack_runtime=$(RUNTIME)) $(ARGS)
+KNOWN = $(basename $(notdir $(wildcard inventories/*.yml)))
+REFUSE = $(error there is no inventories/$(ENV).yml; ENV is one of: $(KNOWN))
+PLAY = $(if $(filter $(ENV),$(KNOWN)),,$(REFUSE))$(BIN)/ansible-playbook -i inventories/$(ENV).yml $(if $(RUNTIME),-e stack_runtime=$(RUNTIME)) $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help up down validate render build start verify status logs engine base-images check check-python check-types check-ansible check-files check-tests format test bench lock
+.PHONY: help up down secrets docs validate render build start verify status logs engine base-images check check-python check-types check-ansible check-files check-tests format test bench lock
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -20,6 +22,9 @@ up: .venv/ready ## render, build, start and verify an environment
 
 down: .venv/ready ## stop it; data are kept
 	$(PLAY) playbooks/stop.yml
+
+secrets: .venv/ready ## generate the secrets that its vault lacks; ARGS=--check only names them
+	$(PLAY) playbooks/secrets.yml
 
 validate: .venv/ready ## check its settings
 	$(PLAY) playbooks/validate.yml
@@ -71,6 +76,9 @@ format: .venv/ready-dev ## format the Python sources
 
 test: .venv/ready-dev ## the whole test suite; what needs Docker runs where an engine answers
 	$(BIN)/pytest
+
+docs: .venv/ready ## write docs/settings.md from the schema and the commented defaults
+	PYTHONPATH=playbooks/module_utils $(BIN)/python -m stackwright.settings_page
 
 bench: .venv/ready-dev ## measure cold start, no-op and rendering
 	$(BIN)/python -m tests.bench

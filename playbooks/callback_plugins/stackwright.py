@@ -31,6 +31,7 @@ LABEL_WIDTH = 12
 def summary_lines(stack: Mapping[str, Any], proven: Mapping[str, Any], seconds: str) -> list[str]:
     """The summary of one environment: ``proven`` is the result of verify_environment."""
     services = [f"{name} {version}" for name, version in proven["services"].items()]
+    which = "" if stack["environment"] == "dev" else f" ENV={stack['environment']}"
     rows = {
         "url": stack["access"]["url"],
         "runtime": stack["runtime"] + (f" ({stack['reason']})" if stack.get("reason") else ""),
@@ -38,7 +39,8 @@ def summary_lines(stack: Mapping[str, Any], proven: Mapping[str, Any], seconds: 
         "tasks": f"{proven['seeded_tasks']} seeded tasks found",
         "proofs": f"{len(proven['proofs'])} of {len(proven['proofs'])} held",
         "seconds": seconds,
-        "next": f"curl {stack['access']['url']}/tasks   make status   make logs   make down",
+        "next": f"curl {stack['access']['url']}/tasks"
+        + "".join(f"   make {target}{which}" for target in ("status", "logs", "down")),
     }
     head = f"Environment {stack['environment']} is up and verified"
     return [head, *(f"  {label:<{LABEL_WIDTH}}{text}" for label, text in rows.items())]

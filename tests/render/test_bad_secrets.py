@@ -30,7 +30,7 @@ class Case:
 WEAK = "is built on a well-known password"
 READABLE = "is readable in a plain file"
 CASES = [
-    Case("missing", "'vault_db_password' is undefined", place="database.yml"),
+    Case("missing", "'vault_db_password' is undefined"),
     Case("short", "is shorter than 16 characters", vault="Xy7-fifteen-chr"),
     Case("known", "is shorter than 16 characters", vault="changeme"),
     Case("changeme_twice", WEAK, vault="ChangemeChangeme"),

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import yaml
 from stackwright import layout
 from stackwright.schema import load_schema
+
+from tests.support.project import Project
 
 DEFAULTS = layout.INVENTORIES / "group_vars" / "all"
 SECTIONS = sorted({setting.section for setting in load_schema(layout.SCHEMA_FILE).values()})
@@ -67,3 +72,31 @@ def test_every_make_target_that_plays_is_one_command_without_tricks() -> None:
     assert {"up", "down", "render", "verify"} <= plays.keys()
     for target, recipe in plays.items():
         assert re.fullmatch(r"\t\$\(PLAY\) [a-z_/]+\.yml\n", recipe), target
+
+
+def test_make_docs_writes_the_page_of_settings_anew(project: Project) -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "stackwright.settings_page"],
+        cwd=project.folder,
+        env={**os.environ, "PYTHONPATH": "playbooks/module_utils"},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert run.stdout.startswith("docs/settings.md: ")
+    written = (project.folder / "docs/settings.md").read_bytes()
+    assert written == (layout.PROJECT / "docs/settings.md").read_bytes()
+
+
+def test_make_refuses_an_environment_without_inventory_and_names_the_others() -> None:
+    run = subprocess.run(
+        ["make", "--dry-run", "--old-file=.venv/ready", "secrets", "ENV=porduction"],
+        cwd=layout.PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert run.returncode != 0
+    assert "there is no inventories/porduction.yml; ENV is one of: dev prod" in run.stderr

@@ -85,7 +85,8 @@ class TestVault:
         assert run.returncode != 0
         assert "environment prod: 1 problem, nothing was written" in run.output
         assert "db_password: 'vault_db_password' is undefined" in run.output
-        assert "ansible-vault create inventories/group_vars/prod/vault.yml" in run.output
+        assert "`make secrets ENV=prod` generates one" in run.output
+        assert "inventories/group_vars/prod/vault.yml" in run.output
         assert not project.output("prod").exists()
 
     def test_without_its_password_one_line_says_what_is_missing_and_how_to_give_it(

@@ -139,4 +139,5 @@ def test_two_strict_environments_may_have_one_secret_and_the_claims_do_not_show_
 def test_the_fix_names_the_environments_own_files() -> None:
     (problem,) = conflicts([dev(), shop(db_password="admin123")], ["shop"])["shop"]
     assert problem.where == "inventories/group_vars/shop/vault.yml"
-    assert problem.fix == "ansible-vault edit inventories/group_vars/shop/vault.yml"
+    assert "`ansible-vault edit inventories/group_vars/shop/vault.yml`" in problem.fix
+    assert "`make secrets ENV=shop`" in problem.fix

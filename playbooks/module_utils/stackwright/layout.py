@@ -8,3 +8,5 @@ PROJECT = Path(__file__).resolve().parents[3]
 SCHEMA_FILE = PROJECT / "playbooks" / "vars" / "settings.yml"
 TEMPLATES = PROJECT / "templates"
 INVENTORIES = PROJECT / "inventories"
+DEFAULTS = INVENTORIES / "group_vars" / "all"
+SECRETS_FILE = DEFAULTS / "secrets.yml"

@@ -11,6 +11,7 @@ from itertools import combinations
 from typing import Any
 
 from .problems import Problem
+from .secret_advice import replacing, vault_of
 
 OWN_NAME = ("stack_project", "stack_network", "db_volume", "stack_output_dir")
 
@@ -96,10 +97,13 @@ def _known_secrets(strict: Claims, relaxed: Claims) -> list[Problem]:
     """Secrets of an environment with secrets_strict that one without it, such as dev, has too."""
     if strict.relaxed or not relaxed.relaxed:
         return []
-    vault = f"inventories/group_vars/{strict.environment}/vault.yml"
+    vault = vault_of(strict.environment)
     return [
         Problem(
-            name, f"is the same as in {relaxed.environment}", f"ansible-vault edit {vault}", vault
+            name,
+            f"is the same as in {relaxed.environment}",
+            replacing(strict.environment),
+            vault,
         )
         for name, digest in strict.secrets.items()
         if digest == relaxed.secrets.get(name)

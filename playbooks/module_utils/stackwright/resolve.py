@@ -68,7 +68,7 @@ class Resolution:
     problems: list[Problem]
 
 
-def _check_name(environment: str, setting: Setting, inventory: Path) -> None:
+def check_name(environment: str, setting: Setting, inventory: Path) -> None:
     """Refuse a group whose name is no environment's name, before everything derived from it is refused too."""
     if next(SettingValidator(setting.rule).iter_errors(environment), None):
         fix = f"rename the group; allowed is {setting.allowed}"
@@ -97,7 +97,7 @@ def look_at_environment(
     environment = environment_of(task_vars)
     schema = load_schema(layout.SCHEMA_FILE)
     inventory = Path(str(task_vars.get("inventory_file") or layout.INVENTORIES))
-    _check_name(environment, schema["stack_environment"], inventory)
+    check_name(environment, schema["stack_environment"], inventory)
     sources = Sources(
         inventory, environment, str(task_vars["inventory_hostname"]), extra, layout.PROJECT
     )

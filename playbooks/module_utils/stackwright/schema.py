@@ -1,7 +1,11 @@
-"""The settings schema: every setting's type, meaning and allowed form, read from playbooks/vars/settings.yml."""
+"""The settings schema: every setting's type, meaning and allowed form, read from playbooks/vars/settings.yml.
+
+Secrets share one rule there. Which they are, and what for, says inventories/group_vars/all/secrets.yml.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -9,7 +13,12 @@ from typing import Any
 
 import yaml
 
+from . import layout
+from .default_comments import first_sentence, read_defaults
+from .secret_advice import vault_of
+
 OWN_KEYWORDS = {"meaning", "unit", "allowed", "secret"}
+EVERY_SECRET = "*"
 
 
 @dataclass(frozen=True)
@@ -24,6 +33,17 @@ class Setting:
     secret: bool
     rule: dict[str, Any]
 
+    @property
+    def vault_variable(self) -> str:
+        """The variable in the environment's vault that a secret setting takes its value from."""
+        return f"vault_{self.name}"
+
+    def home(self, environment: str) -> str:
+        """The file to look into where no other is known to set it."""
+        if self.secret:
+            return vault_of(environment)
+        return f"inventories/group_vars/all/{self.section}.yml"
+
 
 def _allowed_form(rule: dict[str, Any]) -> str:
     """Say in words what ``rule`` allows, for settings that do not say it themselves."""
@@ -37,11 +57,27 @@ def _allowed_form(rule: dict[str, Any]) -> str:
     return f"{kind} from {rule['minimum']} to {rule['maximum']}"
 
 
-def parse_schema(document: dict[str, dict[str, dict[str, Any]]]) -> dict[str, Setting]:
-    """Turn ``{section: {name: description}}`` into settings by name, in the order written."""
+def _spread(entries: Mapping[str, Any], purposes: Mapping[str, str]) -> dict[str, Any]:
+    """The entries of a section, with the rule for every secret given to each by name."""
+    spread = {name: entry for name, entry in entries.items() if name != EVERY_SECRET}
+    if EVERY_SECRET in entries:
+        spread |= {
+            name: {**entries[EVERY_SECRET], "meaning": meaning}
+            for name, meaning in purposes.items()
+        }
+    return spread
+
+
+def parse_schema(
+    document: Mapping[str, Mapping[str, Any]], purposes: Mapping[str, str] | None = None
+) -> dict[str, Setting]:
+    """Turn ``{section: {name: description}}`` into settings by name, in the order written.
+
+    ``purposes`` are the secrets by name with their meaning: they get the description named ``*``.
+    """
     settings = {}
     for section, entries in document.items():
-        for name, entry in entries.items():
+        for name, entry in _spread(entries, purposes or {}).items():
             rule = {key: value for key, value in entry.items() if key not in OWN_KEYWORDS}
             settings[name] = Setting(
                 name=name,
@@ -55,9 +91,18 @@ def parse_schema(document: dict[str, dict[str, dict[str, Any]]]) -> dict[str, Se
     return settings
 
 
+def _secret_purposes(path: Path) -> dict[str, str]:
+    """Each secret with the first sentence of the comment above it."""
+    return {
+        default.name: first_sentence(group.comment)
+        for group in read_defaults(path).groups
+        for default in group.defaults
+    }
+
+
 @lru_cache(maxsize=4)
 def load_schema(path: Path) -> dict[str, Setting]:
     """Read the schema file. Raises KeyError for an entry without meaning: the product's mistake, not a setting's."""
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     document = yaml.load(path.read_text(encoding="utf-8"), Loader=loader)
-    return parse_schema(document["settings_schema"])
+    return parse_schema(document["settings_schema"], _secret_purposes(layout.SECRETS_FILE))

@@ -8,6 +8,7 @@ from typing import Any
 
 from .problems import Problem
 from .schema import Setting
+from .secret_advice import generating, hiding, replacing
 from .setting_sources import Sources
 
 SHORTEST = 16
@@ -26,9 +27,9 @@ def _weakness(text: str) -> str:
     return ""
 
 
-def _readable_place(name: str, value: str, sources: Sources) -> str:
+def _readable_place(setting: Setting, value: str, sources: Sources) -> str:
     """The file that spells the secret out for anyone to read, under whatever name, or nothing."""
-    for candidate in (name, f"vault_{name}"):
+    for candidate in (setting.name, setting.vault_variable):
         source = sources.find(candidate)
         if source and source.is_readable:
             return source.describe(sources.root)
@@ -42,18 +43,19 @@ def _readable_place(name: str, value: str, sources: Sources) -> str:
     return ""
 
 
-def _problems_of(name: str, value: str, vault: str, sources: Sources) -> list[Problem]:
+def _problems_of(setting: Setting, value: str, sources: Sources) -> list[Problem]:
+    name, environment = setting.name, sources.environment
     problems = []
     reason = _weakness(value)
     if reason:
-        fix = f"ansible-vault edit {vault}; a good one: openssl rand -base64 24"
-        problems.append(Problem(name, reason, fix, sources.where(f"vault_{name}", vault)))
-    if {name, f"vault_{name}"} & sources.extra_variables:
+        problems.append(Problem(name, reason, replacing(environment), sources.where_value(setting)))
+    if {name, setting.vault_variable} & sources.extra_variables:
         reason = "is given with -e, where `ps` or a plain file shows it"
-        problems.append(Problem(name, reason, f"move it to {vault}", "the command line (-e)"))
-    place = _readable_place(name, value, sources)
+        fix = f"leave it out; {generating(environment)}"
+        problems.append(Problem(name, reason, fix, "the command line (-e)"))
+    place = _readable_place(setting, value, sources)
     if place:
-        fix = f"ansible-vault encrypt it, as vault_{name} in {vault}"
+        fix = hiding(environment, place)
         problems.append(Problem(name, "is readable in a plain file", fix, place))
     return problems
 
@@ -64,10 +66,11 @@ def secret_problems(
     """Refuse weak or readable secrets where secrets_strict holds. ``values`` passed the schema."""
     if not values["secrets_strict"]:
         return []
-    vault = f"inventories/group_vars/{values['stack_environment']}/vault.yml"
-    names = [name for name, setting in schema.items() if setting.secret]
     return [
-        problem for name in names for problem in _problems_of(name, values[name], vault, sources)
+        problem
+        for name, setting in schema.items()
+        if setting.secret
+        for problem in _problems_of(setting, values[name], sources)
     ]
 
 
@@ -77,7 +80,7 @@ def catalogue_secret_problems(
     """Refuse services that ask for a secret which is no secret setting. ``values`` passed the schema."""
     secrets = [name for name, setting in schema.items() if setting.secret]
     where = sources.where("stack_services", "inventories/group_vars/all/services.yml")
-    fix = f"name one of {', '.join(secrets)}, or describe it in playbooks/vars/settings.yml with secret: true"
+    fix = f"name one of {', '.join(secrets)}, or add it to inventories/group_vars/all/secrets.yml"
     return [
         Problem(
             f"stack_services.{name}.secrets",

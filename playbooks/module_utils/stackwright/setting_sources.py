@@ -14,6 +14,8 @@ from pathlib import Path
 
 import yaml
 
+from .schema import Setting
+
 VAULT_HEADER = b"$ANSIBLE_VAULT;"
 # Extensions of variable files, in the order in which Ansible looks for them (source: docs.ansible.com,
 # YAML_FILENAME_EXTENSIONS; a folder or a file without extension comes first and hides the others).
@@ -147,6 +149,7 @@ class Sources:
         self, inventory: Path, environment: str, host: str, extra_variables: set[str], root: Path
     ) -> None:
         folder = inventory if inventory.is_dir() else inventory.parent
+        self.environment = environment
         self.extra_variables = extra_variables
         self.root = root
         self.in_inventory: dict[str, Source] = {}
@@ -179,3 +182,13 @@ class Sources:
             return "the command line (-e)"
         source = self.find(name)
         return source.describe(self.root) if source else default
+
+    def where_value(self, setting: Setting) -> str:
+        """The place to edit a setting: for a secret that only refers to the vault, the vault."""
+        home = setting.home(self.environment)
+        source = self.find(setting.name)
+        by_itself = setting.name in self.extra_variables or (
+            source is not None and setting.vault_variable not in source.text
+        )
+        name = setting.name if by_itself or not setting.secret else setting.vault_variable
+        return self.where(name, home)

@@ -10,6 +10,7 @@ from ansible.template import Templar
 
 from .problems import Problem
 from .schema import Setting
+from .secret_advice import generating
 from .setting_sources import Sources
 from .validation import coerce_command_line
 
@@ -35,7 +36,7 @@ def _problem_of(
     error: AnsibleError, setting: Setting, environment: str, sources: Sources
 ) -> Problem:
     """An undefined variable or a broken template; Ansible's own text may quote a value, so only its end is used."""
-    where = sources.where(setting.name, "the inventory")
+    where = sources.where_value(setting)
     text = str(error).splitlines()[0]
     if "decrypt" in text.lower():
         fix = "add --ask-vault-pass or --vault-password-file FILE with the password it was encrypted with"
@@ -43,8 +44,8 @@ def _problem_of(
             setting.name, "is encrypted with Ansible Vault and cannot be decrypted", fix, where
         )
     if "is undefined" in text:
-        vault = f"inventories/group_vars/{environment}/vault.yml"
-        fix = f"ansible-vault create {vault} and define it there" if setting.secret else "define it"
+        from_vault = setting.secret and f"'{setting.vault_variable}'" in text
+        fix = generating(environment) if from_vault else "define it"
         return Problem(setting.name, text.split(": ")[-1], fix, where)
     fix = "correct the template; text that contains {{ or {% is written with !unsafe in front"
     return Problem(setting.name, "is a template that does not resolve", fix, where)
@@ -65,8 +66,8 @@ def resolve_values(
     values: dict[str, Any] = {}
     problems = []
     for name, setting in schema.items():
-        where = f"inventories/group_vars/all/{setting.section}.yml"
         if name not in variables:
+            where = f"inventories/group_vars/all/{setting.section}.yml"
             problems.append(
                 Problem(name, "is missing", f"add it; allowed is {setting.allowed}", where)
             )

@@ -13,6 +13,7 @@ from jsonschema.exceptions import ValidationError
 
 from .problems import Problem
 from .schema import Setting
+from .secret_advice import replacing
 from .setting_sources import Sources
 
 # -e gives text; a number is what is written as a decimal one.
@@ -150,22 +151,23 @@ def check_values(
     problems = []
     for name, value in values.items():
         setting = schema[name]
-        where = sources.where(name, f"inventories/group_vars/all/{setting.section}.yml")
+        where = sources.where_value(setting)
+        fix = f"allowed is {setting.allowed}"
+        if setting.secret:
+            fix += f"; {replacing(sources.environment)}"
         if value is None:
-            problems.append(Problem(name, "is empty", f"allowed is {setting.allowed}", where))
+            problems.append(Problem(name, "is empty", fix, where))
             continue
         if _odd_keys(value):
             reason = "has a key that YAML does not read as text (quote it)"
-            problems.append(Problem(name, reason, f"allowed is {setting.allowed}", where))
+            problems.append(Problem(name, reason, fix, where))
             continue
         errors = SettingValidator(setting.rule).iter_errors(value)
         for error in sorted(errors, key=lambda item: [str(part) for part in item.absolute_path]):
-            problems.append(
-                Problem(_path(name, error), _reason(error), f"allowed is {setting.allowed}", where)
-            )
+            problems.append(Problem(_path(name, error), _reason(error), fix, where))
         reason = _text_problem(setting, value) or _number_problem(setting, value, sources)
         if reason:
-            problems.append(Problem(name, reason, f"allowed is {setting.allowed}", where))
+            problems.append(Problem(name, reason, fix, where))
     return problems
 
 
