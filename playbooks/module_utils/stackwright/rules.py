@@ -19,6 +19,9 @@ CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 UNITS = {"k": 1024, "m": 1024**2, "g": 1024**3}
 # Connections kept free for the health check, migrations, backups and people.
 RESERVED_CONNECTIONS = 10
+# Threads of an API process beside api_threads: those that wait for request bodies (server.py of the API), and the
+# server's own; and per container the main process and a health check.
+THREADS_PER_PROCESS, THREADS_PER_CONTAINER = 60 + 12, 12
 # PostgreSQL does not start its background processes in less, nor Redis, nor a Python server.
 LEAST_MEMORY = {"db_memory": 64, "cache_memory": 16, "api_memory": 64}
 
@@ -42,6 +45,15 @@ def _connections(values: Values) -> list[tuple[str, str, str]]:
             f"raise it to {pools + RESERVED_CONNECTIONS} or lower the others",
         )
     ]
+
+
+def _processes(values: Values) -> list[tuple[str, str, str]]:
+    threads = values["api_threads"] + THREADS_PER_PROCESS
+    needed = values["api_workers"] * threads + THREADS_PER_CONTAINER
+    if needed <= values["api_pids"]:
+        return []
+    reason = f"is less than what api_workers x (api_threads + {THREADS_PER_PROCESS}) + {THREADS_PER_CONTAINER} needs"
+    return [("api_pids", reason, f"raise it to {needed} or lower the others")]
 
 
 def _memory(values: Values) -> list[tuple[str, str, str]]:
@@ -147,6 +159,7 @@ def _delivery(values: Values) -> list[tuple[str, str, str]]:
 
 RULES: list[Callable[[Values], list[tuple[str, str, str]]]] = [
     _connections,
+    _processes,
     _memory,
     _ports,
     _catalogue,

@@ -8,14 +8,8 @@ import socket
 import sys
 from tempfile import TemporaryDirectory
 
-from granian.constants import HTTPModes, Interfaces
-from granian.log import LogLevels
-from granian.server import Server
-
 from tasks_api.config import Config, ConfigError
-
-# The longest request waits for a connection, connects, and runs a statement: 2 + 3 + 5 s.
-_DRAIN_SECONDS = 15
+from tasks_api.server import build_server
 
 
 def main() -> int:
@@ -37,7 +31,7 @@ def main() -> int:
     os.register_at_fork(after_in_child=_stop_on_signals)
     with TemporaryDirectory(prefix="tasks_api-metrics-") as folder:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder  # before any worker counts
-        _server(config).serve()
+        build_server(config).serve()
     return 0
 
 
@@ -50,26 +44,6 @@ def _require_free_address(host: str, port: int) -> None:
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind((host, port))
-
-
-def _server(config: Config) -> Server:
-    return Server(
-        "tasks_api.app:create_app",
-        factory=True,
-        address=config.api_host,
-        port=config.api_port,
-        interface=Interfaces.WSGI,
-        http=HTTPModes.http1,
-        websockets=False,
-        workers=config.api_workers,
-        # By default half the backlog: hundreds of threads for a handful of database connections.
-        blocking_threads=config.api_threads,
-        # Otherwise one killed worker ends the server.
-        respawn_failed_workers=True,
-        workers_kill_timeout=_DRAIN_SECONDS,
-        log_level=LogLevels(config.log_level.lower()),
-        log_access=False,
-    )
 
 
 def _stop_on_signals() -> None:

@@ -28,6 +28,8 @@ def receive() -> None:
     """
     if not request.content_length and "HTTP_TRANSFER_ENCODING" not in request.environ:
         return
+    if (request.content_length or 0) > services().config.max_body_bytes:
+        raise RequestEntityTooLarge
     # Werkzeug cuts a chunked body off at its limit without a word: that is one byte above ours.
     if len(request.get_data()) > services().config.max_body_bytes:
         raise RequestEntityTooLarge

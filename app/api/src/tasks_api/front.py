@@ -12,9 +12,11 @@ from typing import Any
 
 from tasks_api import logs, metrics, request_id
 from tasks_api.answer import Answer
+from tasks_api.answers import JSON, Error, Problem, encode
 from tasks_api.compression import Compression
 from tasks_api.config import Config
 from tasks_api.cors import Cors
+from tasks_api.errors import RETRY_AFTER_SECONDS
 from tasks_api.hits import CachedReads
 from tasks_api.versions import unchanged
 
@@ -45,12 +47,25 @@ class Front:
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Serve one request, as PEP 3333 has it."""
+        answer = self.respond(environ)
+        start_response(answer.status_line, list(answer.headers.items()))
+        return [answer.body]
+
+    def respond(self, environ: Environ) -> Answer:
+        """Answer one request."""
+        return self._complete(environ, self._answer)
+
+    def refuse(self, environ: Environ) -> Answer:
+        """Answer one request whose body nobody waits for: too many others are waited for."""
+        return self._complete(environ, lambda _: (_too_many_bodies(), "none"))
+
+    def _complete(self, environ: Environ, give: Callable[[Environ], tuple[Answer, str]]) -> Answer:
         started = time.perf_counter()
         identity = request_id.begin(environ.get("HTTP_X_REQUEST_ID"))
         method = environ["REQUEST_METHOD"]
         if method == "HEAD":  # is GET, but for the body
             environ["REQUEST_METHOD"] = "GET"
-        answer, route = self._answer(environ)
+        answer, route = give(environ)
         self._finish(environ, answer)
         headers = answer.headers
         headers["X-Request-ID"] = identity
@@ -61,8 +76,9 @@ class Front:
             method if method in _METHODS else "other", route, answer.status, seconds
         )
         logs.log_request(method, environ["PATH_INFO"], answer.status, seconds)
-        start_response(answer.status_line, list(headers.items()))
-        return [b"" if method == "HEAD" else answer.body]
+        if method == "HEAD":
+            answer.body = b""
+        return answer
 
     def _answer(self, environ: Environ) -> tuple[Answer, str]:
         """The answer, and the route that is counted."""
@@ -94,3 +110,13 @@ class Front:
             answer.status, answer.body, answer.headers = 304, b"", kept
         self._compression.apply(environ, answer)
         self._cors.mark(environ, answer)
+
+
+def _too_many_bodies() -> Answer:
+    problem = Problem("too_many_bodies", "Too many requests are being received.", {})
+    headers = {
+        "Content-Type": JSON,
+        "Retry-After": str(RETRY_AFTER_SECONDS),
+        "Connection": "close",  # what was not read cannot be followed by another request
+    }
+    return Answer(503, encode(Error(problem)), headers)
