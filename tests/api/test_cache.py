@@ -144,10 +144,10 @@ def test_a_changed_good_value_is_taken(client: FlaskClient, redis: Redis) -> Non
     assert (response["source"], response["tasks"][1]["title"]) == ("cache", "Something else")
 
 
-def test_log_lines_of_the_seed(make_client: MakeClient, capsys: pytest.CaptureFixture[str]) -> None:
+def test_log_lines_of_the_seed(make_client: MakeClient, capfd: pytest.CaptureFixture[str]) -> None:
     client = make_client()
     sources(client, "/tasks", "/tasks", "/tasks/1", "/tasks/1")
-    assert capsys.readouterr().out.splitlines() == [
+    assert capfd.readouterr().out.splitlines() == [
         MISS,
         "Cache SET - Key: all_tasks - Expiration: 60s",
         HIT,
@@ -159,7 +159,7 @@ def test_log_lines_of_the_seed(make_client: MakeClient, capsys: pytest.CaptureFi
     ]
 
 
-def test_log_lines_are_info(make_client: MakeClient, capsys: pytest.CaptureFixture[str]) -> None:
+def test_log_lines_are_info(make_client: MakeClient, capfd: pytest.CaptureFixture[str]) -> None:
     client = make_client(log_level="WARNING")
     sources(client, "/tasks", "/tasks")
-    assert capsys.readouterr().out == ""
+    assert capfd.readouterr().out == ""

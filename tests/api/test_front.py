@@ -114,11 +114,11 @@ def test_cors_for_everybody(make_client: MakeClient) -> None:
     assert "Access-Control-Allow-Origin" not in client.get("/tasks").headers
 
 
-def test_json_logs(make_client: MakeClient, capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_logs(make_client: MakeClient, capfd: pytest.CaptureFixture[str]) -> None:
     client = make_client(log_format="json")
     client.get("/tasks/1", headers={"X-Request-ID": "mine"})
     client.get("/tasks/%ED%A0%80", headers={"X-Request-ID": "mine"})
-    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    lines = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
     assert [line["message"] for line in lines] == [
         "Cache MISS - Consultando banco de dados",
         "Cache SET - Key: task:1 - Expiration: 60s",
@@ -133,11 +133,11 @@ def test_json_logs(make_client: MakeClient, capsys: pytest.CaptureFixture[str]) 
 
 
 def test_json_logs_of_an_unexpected_error(
-    make_client: MakeClient, sql: Sql, capsys: pytest.CaptureFixture[str]
+    make_client: MakeClient, sql: Sql, capfd: pytest.CaptureFixture[str]
 ) -> None:
     sql("ALTER TABLE tasks ADD CONSTRAINT surprise CHECK (title <> 'x')")
     make_client(log_format="json").post("/tasks", json={"title": "x"})
-    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    lines = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
     [error] = [line for line in lines if line["level"] == "ERROR"]
     assert "surprise" in error["exception"]
 

@@ -116,14 +116,14 @@ def test_cache_pages_without_redis(client: FlaskClient, stopped_redis: RedisServ
 
 
 def test_an_outage_of_redis_is_logged_once(
-    make_client: MakeClient, stopped_redis: RedisServer, capsys: pytest.CaptureFixture[str]
+    make_client: MakeClient, stopped_redis: RedisServer, capfd: pytest.CaptureFixture[str]
 ) -> None:
     client = make_client(log_level="WARNING")
     for _ in range(3):
         client.get("/tasks")
     stopped_redis.start()
     cached_again(client)
-    lost, back = capsys.readouterr().out.splitlines()
+    lost, back = capfd.readouterr().out.splitlines()
     assert lost.startswith("WARNING Cache unavailable, going on without: ")
     assert back == "WARNING Cache available again"
 
@@ -254,14 +254,14 @@ def test_schema_that_is_not_there_yet(client: FlaskClient, sql: Sql) -> None:
     "wrong", [{"db_password": "wrong"}, {"db_name": "nowhere"}, {"db_user": "nobody"}], ids=str
 )
 def test_wrong_access_data(
-    make_client: MakeClient, wrong: dict[str, str], capsys: pytest.CaptureFixture[str]
+    make_client: MakeClient, wrong: dict[str, str], capfd: pytest.CaptureFixture[str]
 ) -> None:
     unavailable(make_client(**wrong).get("/tasks"))
-    assert "WARNING Database unavailable: " in capsys.readouterr().out
+    assert "WARNING Database unavailable: " in capfd.readouterr().out
 
 
 def test_unexpected_error_gives_nothing_away(
-    make_client: MakeClient, sql: Sql, capsys: pytest.CaptureFixture[str]
+    make_client: MakeClient, sql: Sql, capfd: pytest.CaptureFixture[str]
 ) -> None:
     sql("ALTER TABLE tasks ADD CONSTRAINT surprise CHECK (title <> 'secret')")
     response = make_client().post("/tasks", json={"title": "secret"})
@@ -273,7 +273,7 @@ def test_unexpected_error_gives_nothing_away(
             "fields": {},
         }
     }
-    assert "surprise" in capsys.readouterr().out
+    assert "surprise" in capfd.readouterr().out
 
 
 def waiting(sql: Sql) -> list[tuple[object, ...]]:
