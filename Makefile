@@ -7,12 +7,13 @@ ARGS ?=
 PYTHON ?= python3
 
 BIN := .venv/bin
+PEERS := tests/bench/peers/requirements
 KNOWN = $(basename $(notdir $(wildcard inventories/*.yml)))
 REFUSE = $(error there is no inventories/$(ENV).yml; ENV is one of: $(KNOWN))
 PLAY = $(if $(filter $(ENV),$(KNOWN)),,$(REFUSE))$(BIN)/ansible-playbook -i inventories/$(ENV).yml $(if $(RUNTIME),-e stack_runtime=$(RUNTIME)) $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help up down secrets docs validate render build start verify status logs engine base-images check check-python check-types check-ansible check-files check-tests format test bench lock
+.PHONY: help up down secrets docs validate render build start verify status logs engine base-images check check-python check-types check-ansible check-files check-tests format test bench bench-api lock
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -80,12 +81,16 @@ test: .venv/ready-dev ## the whole test suite; what needs Docker runs where an e
 docs: .venv/ready ## write docs/settings.md from the schema and the commented defaults
 	PYTHONPATH=playbooks/module_utils $(BIN)/python -m stackwright.settings_page
 
-bench: .venv/ready-dev ## measure cold start, no-op and rendering
-	$(BIN)/python -m tests.bench
+bench: .venv/ready-dev ## measure cold start, no-op and rendering; ARGS="--write" writes docs/benchmarks.md
+	$(BIN)/python -m tests.bench $(ARGS)
+
+bench-api: .venv/ready-dev .venv-bench/ready ## measure the API beside its peers (needs wrk); ARGS="--help" lists the options
+	$(BIN)/python -m tests.bench.api $(ARGS)
 
 lock: .venv/ready-dev ## pin all dependencies anew from requirements*.in
 	$(BIN)/pip-compile -q --strip-extras --no-header --no-emit-options --no-emit-index-url --no-emit-find-links -o requirements.txt requirements.in
 	$(BIN)/pip-compile -q --strip-extras --no-header --no-emit-options --no-emit-index-url --no-emit-find-links -o requirements-dev.txt requirements-dev.in
+	$(BIN)/pip-compile -q --strip-extras --no-header --no-emit-options --no-emit-index-url --no-emit-find-links -o $(PEERS).txt $(PEERS).in
 
 .venv/ready: requirements.txt app/api/requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Stackwright needs Python 3.11 or newer: make PYTHON=python3.11 …")'
@@ -95,4 +100,10 @@ lock: .venv/ready-dev ## pin all dependencies anew from requirements*.in
 
 .venv/ready-dev: .venv/ready requirements-dev.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+# The API benchmark's peers, apart from all that the project needs.
+.venv-bench/ready: $(PEERS).txt
+	$(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/pip install --quiet --disable-pip-version-check -r $(PEERS).txt
 	@touch $@

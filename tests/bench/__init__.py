@@ -1,6 +1,7 @@
-"""The benchmark, ``make bench``: how long the main job takes, cold and unchanged, and how rendering grows.
+"""The benchmarks. ``make bench``: how long the main job takes, cold and unchanged, and how rendering grows;
+``make bench-api`` (the package `api`): how many requests the API answers, beside its peers.
 
-It never passes or fails by time; it fails where a run breaks or an unchanged one changes something.
+They never pass or fail by time; they fail where a run breaks, an unchanged one changes something, or an answer is wrong.
 """
 
 from __future__ import annotations

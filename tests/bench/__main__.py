@@ -7,16 +7,14 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import rendering, runtimes
-from tests.bench.report import Report, machine
-from tests.support.project import ROOT
+from tests.bench import page, rendering, runtimes
+from tests.bench.report import Report, control_versions, machine
 
 PARTS: dict[str, Callable[[Path, int, Report], None]] = {
     "rendering": rendering.measure,
     "embedded": runtimes.measure_embedded,
     "compose": runtimes.measure_compose,
 }
-PAGE = ROOT / "docs" / "benchmarks.md"
 
 
 def _options() -> argparse.Namespace:
@@ -27,7 +25,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--only", nargs="+", choices=PARTS, default=list(PARTS), help="parts to measure"
     )
-    parser.add_argument("--write", action="store_true", help=f"write {PAGE.relative_to(ROOT)} too")
+    parser.add_argument(
+        "--write", action="store_true", help="write the section of docs/benchmarks.md too"
+    )
     options = parser.parse_args()
     if options.rounds < 1:
         parser.error("--rounds needs at least 1")
@@ -37,7 +37,7 @@ def _options() -> argparse.Namespace:
 def main() -> None:
     """Measure the parts asked for, one after the other, and print the table."""
     options = _options()
-    report = Report(machine(), options.rounds)
+    report = Report(machine(*control_versions()), options.rounds)
     with tempfile.TemporaryDirectory(prefix="stackwright-bench-") as name:
         folder = Path(name)
         folder.chmod(0o711)  # as root, the embedded runtime's unprivileged user must get through
@@ -45,8 +45,7 @@ def main() -> None:
             PARTS[part](folder / part, options.rounds, report)
     print(report.text())
     if options.write:
-        PAGE.parent.mkdir(exist_ok=True)
-        PAGE.write_text(report.page(), encoding="utf-8")
+        page.write(page.MAIN_JOB, report.section())
 
 
 if __name__ == "__main__":

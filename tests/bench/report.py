@@ -12,6 +12,8 @@ from importlib.metadata import version
 
 from stackwright.engine import probe_engine
 
+from tests.bench.tables import columns, markdown
+
 HEADER = ("what", "median", "min - max", "runs", "aim", "")
 METHOD = """\
 `make bench` measures wall-clock seconds of whole `ansible-playbook` calls, as a user waits for them. Cold start:
@@ -57,18 +59,21 @@ def ratio(what: str, ours: Figure, bare: Figure) -> Figure:
     return Figure(what, [ours.median / bare.median], unit="x")
 
 
-def machine() -> str:
-    """Date, cores and versions, in one line."""
-    engine = probe_engine()
+def machine(*versions: str) -> str:
+    """Date, cores, load and ``versions``, in one line."""
     parts = [
         datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         f"{len(os.sched_getaffinity(0))} cores, load {os.getloadavg()[0]:.1f} at the start",
-        f"Python {platform.python_version()}, ansible-core {version('ansible-core')}",
-        f"Docker Engine {engine.version}, Compose {engine.compose_version}"
-        if engine.usable
-        else engine.reason,
+        f"Python {platform.python_version()}",
     ]
-    return "; ".join(parts)
+    return "; ".join([*parts, *versions])
+
+
+def control_versions() -> list[str]:
+    """What runs the main job: ansible-core, and the engine or why there is none."""
+    engine = probe_engine()
+    usable = f"Docker Engine {engine.version}, Compose {engine.compose_version}"
+    return [f"ansible-core {version('ansible-core')}", usable if engine.usable else engine.reason]
 
 
 @dataclass
@@ -93,24 +98,14 @@ class Report:
 
     def text(self) -> str:
         """The table in columns, for a terminal."""
-        rows = [HEADER, *(figure.row() for figure in self.figures)]
-        widths = [max(len(row[column]) for row in rows) for column in range(len(HEADER))]
-        lines = [
-            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-            for row in rows
-        ]
-        lines.insert(1, "  ".join("-" * width for width in widths))
-        return "\n".join(
-            ["", self.machine, "", *(line.rstrip() for line in lines), "", *self.notes]
-        )
+        lines = columns(self._rows())
+        return "\n".join(["", self.machine, "", *lines, "", *self.notes])
 
-    def page(self) -> str:
+    def section(self) -> str:
         """The table in Markdown, with how it was measured."""
-        rows = [HEADER, ("---",) * len(HEADER), *(figure.row() for figure in self.figures)]
-        table = ["| " + " | ".join(row) + " |" for row in rows]
         notes = [f"- {note}" for note in self.notes]
-        title = "# Benchmarks"
-        return (
-            "\n".join([title, "", METHOD, "", self.machine + ".", "", *table, "", *notes]).rstrip()
-            + "\n"
-        )
+        table = markdown(self._rows())
+        return "\n".join([METHOD, "", self.machine + ".", "", *table, "", *notes]).rstrip()
+
+    def _rows(self) -> list[tuple[str, ...]]:
+        return [HEADER, *(figure.row() for figure in self.figures)]

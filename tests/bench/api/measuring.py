@@ -1,0 +1,104 @@
+"""The runs: every variant in turn at every workload, round after round."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from tests.bench.api import correctness, limits, processes
+from tests.bench.api.results import Cell, Plan, Results
+from tests.bench.api.running import Runner
+from tests.bench.api.stage import Stage
+from tests.bench.api.variants import LIMITS, VARIANTS, VariantServer
+from tests.bench.api.workloads import SEED_ROWS, WORKLOADS, Workload
+from tests.bench.api.wrk import BrokenLoadError
+
+# More than a stray one or two: a hundredth of the answers came from elsewhere than the workload says.
+_MOST_WRONG_SOURCES = 0.01
+_WARM_SECONDS = 1
+_MEMORY_CONNECTIONS = 64
+
+
+class Bench:
+    """One benchmark on one stage; `folder` takes the servers' logs."""
+
+    def __init__(self, stage: Stage, plan: Plan, folder: Path) -> None:
+        self.results = Results()
+        self._stage, self._plan = stage, plan
+        self._payloads = limits.Payloads(folder / "payloads")
+        self._runner = Runner(stage, self._payloads, folder)
+
+    def run(self) -> Results:
+        """Measure everything. Raises BrokenLoadError for any wrong answer."""
+        if {*LIMITS, limits.REDIS} & {*self._plan.variants}:
+            self._payloads.write(self._stage)
+        for number in range(self._plan.rounds):
+            for expired in (False, True):
+                chosen = [n for n in self._plan.workloads if WORKLOADS[n].expired == expired]
+                if chosen:
+                    self._round(number, chosen, expired)
+        for variant in self._plan.variants:
+            if variant in VARIANTS:
+                self._remember(variant)
+        return self.results
+
+    def _round(self, number: int, workloads: Iterable[str], expired: bool) -> None:
+        if expired:
+            self._stage.expiring.start()
+        with self._runner.running(self._plan.variants, expired) as servers:
+            names = [*servers]
+            turn = number % max(1, len(names))
+            # Another one begins each time, so that none always follows the same.
+            order = names[turn:] + names[:turn]
+            for workload in workloads:
+                for connections in self._plan.connections:
+                    for variant in order:
+                        self._measure(Cell(workload, connections, variant), servers[variant])
+                    self._measure_redis(Cell(workload, connections, limits.REDIS))
+        if expired:
+            self._stage.expiring.stop()
+
+    def _measure(self, cell: Cell, server: VariantServer) -> None:
+        workload, seconds = WORKLOADS[cell.workload], self._plan.seconds
+        if cell.variant in LIMITS:
+            if limits.is_limited(workload):
+                load = server.load(f"/{workload.rows}", cell.connections, seconds)
+                self.results.add(cell, load)
+            return
+        self._stage.fresh(workload.rows, workload.expired, changed=False)
+        correctness.prime(server, workload)
+        self._warm_up(cell, server, workload)
+        if workload.script:
+            self._stage.fresh(workload.rows, workload.expired, changed=workload.writes)
+        words = [str(workload.rows)]
+        load = server.load(workload.path, cell.connections, seconds, workload.script, *words)
+        self.results.add(cell, load)
+        if workload.writes:
+            self._stage.fresh(workload.rows, workload.expired)
+
+    def _warm_up(self, cell: Cell, server: VariantServer, workload: Workload) -> None:
+        """One second of the same, in which the source of every answer is looked at where it is always the same."""
+        script = workload.script or "sources"
+        words = [str(workload.rows if workload.script else workload.source)]
+        load = server.load(workload.path, cell.connections, _WARM_SECONDS, script, *words)
+        if load.wrong_sources > _MOST_WRONG_SOURCES:
+            raise BrokenLoadError(
+                f"{server.variant.title}, {workload.title}, {cell.connections} connections:"
+                f" {load.wrong_sources:.1%} of the answers did not come from the {workload.source}"
+            )
+
+    def _measure_redis(self, cell: Cell) -> None:
+        workload = WORKLOADS[cell.workload]
+        if limits.REDIS in self._plan.variants and limits.is_limited(workload):
+            payload = self._payloads.of(workload.rows).read_bytes()
+            seconds = self._plan.seconds
+            load = limits.redis_benchmark(self._stage, payload, cell.connections, seconds)
+            self.results.add(cell, load)
+
+    def _remember(self, variant: str) -> None:
+        """Load a variant that runs alone, and note what it then holds: pages shared with others would count less."""
+        with self._runner.running([variant], expired=False) as servers:
+            server = servers[variant]
+            server.load("", _MEMORY_CONNECTIONS, self._plan.seconds, "mix", str(SEED_ROWS))
+            assert server.process
+            self.results.memory[variant] = processes.memory(server.process.pid)

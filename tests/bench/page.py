@@ -1,0 +1,36 @@
+"""``docs/benchmarks.md``: one section per benchmark, each replaced by its own run, the others kept."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from tests.support.project import ROOT
+
+PAGE = ROOT / "docs" / "benchmarks.md"
+TITLE = "# Benchmarks"
+MAIN_JOB = "The main job"
+API = "The API"
+ORDER = (MAIN_JOB, API)
+
+_HEADING = re.compile(r"^## (.+)$", re.MULTILINE)
+
+
+def replaced(page: str, heading: str, body: str) -> str:
+    """The text of `page` with the section under `heading` being `body`, added if there was none.
+
+    Sections are those of ORDER, in that order; others follow as they were.
+    """
+    parts = _HEADING.split(page)[1:]
+    sections = dict(zip(parts[::2], (part.strip() for part in parts[1::2]), strict=True))
+    sections[heading] = body.strip()
+    names = [name for name in ORDER if name in sections]
+    names += [name for name in sections if name not in ORDER]
+    return "\n\n".join([TITLE, *(f"## {name}\n\n{sections[name]}" for name in names)]) + "\n"
+
+
+def write(heading: str, body: str, page: Path = PAGE) -> None:
+    """Replace one section of the file, which need not exist yet."""
+    page.parent.mkdir(exist_ok=True)
+    old = page.read_text(encoding="utf-8") if page.exists() else ""
+    page.write_text(replaced(old, heading, body), encoding="utf-8")
