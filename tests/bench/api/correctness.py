@@ -30,7 +30,8 @@ class _Client:
     def require(self, fine: bool, what: str, *evidence: object) -> None:
         if not fine:
             shown = " ".join(map(str, evidence))[:2000]
-            raise BrokenLoadError(f"{self._server.variant.title}: {what} is wrong: {shown}")
+            log = self._server.log_tail
+            raise BrokenLoadError(f"{self._server.variant.title}: {what} is wrong: {shown}\n{log}")
 
     def task(self, task: Mapping[str, Any], **values: object) -> None:
         wanted = {name: task.get(name) for name in values}

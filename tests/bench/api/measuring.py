@@ -72,6 +72,11 @@ class Bench:
             self._stage.fresh(workload.rows, workload.expired, changed=workload.writes)
         words = [str(workload.rows)]
         load = server.load(workload.path, cell.connections, seconds, workload.script, *words)
+        if not load.requests:
+            raise BrokenLoadError(
+                f"{server.variant.title}, {workload.title}, {cell.connections} connections:"
+                f" nothing was answered within {seconds} s"
+            )
         self.results.add(cell, load)
         if workload.writes:
             self._stage.fresh(workload.rows, workload.expired)

@@ -109,6 +109,7 @@ class VariantServer(ApiProcess):
     @property
     def log_tail(self) -> str:
         """The last lines of its log, without the seed's."""
+        time.sleep(_IDLE_SECONDS)  # some log an error after they have answered it
         lines = [line for line in self.log.splitlines() if not line.startswith("Cache ")]
         return "\n".join(lines[-_LOG_LINES:])
 

@@ -15,7 +15,7 @@ _TIMEOUT_SECONDS = 20
 _HANG_SECONDS = 60  # beyond the time asked for, only to end a wrk that hangs
 
 _MILLISECONDS = {"us": 0.001, "ms": 1.0, "s": 1000.0, "m": 60_000.0, "h": 3_600_000.0}
-_PERCENTILE = re.compile(r"^ +(50|99)% +([0-9.]+)(us|ms|s|m|h)$", re.MULTILINE)
+_PERCENTILE = re.compile(r"^ +(50|99)% +([0-9.]+)(us|ms|s|m|h) *$", re.MULTILINE)
 _RATE = re.compile(r"^Requests/sec: +([0-9.]+)$", re.MULTILINE)
 _REQUESTS = re.compile(r"^ +([0-9]+) requests in ", re.MULTILINE)
 _BAD_STATUS = re.compile(r"^ +Non-2xx or 3xx responses: ([0-9]+)$", re.MULTILINE)
@@ -29,7 +29,7 @@ class BrokenLoadError(Exception):
 
 @dataclass(frozen=True)
 class Load:
-    """What one run measured. Latencies are milliseconds; `wrong_sources` is a share, where sources were looked at."""
+    """What one run measured, if there were any `requests`. Latencies are milliseconds; `wrong_sources` is a share, where sources were looked at."""
 
     requests: int
     per_second: float
@@ -86,8 +86,6 @@ def parse(output: str) -> Load:
     }
     if not rate or not requests or set(latency) != {"50", "99"}:
         raise BrokenLoadError(f"This is no report of wrk:\n{output}")
-    if int(requests[1]) == 0:
-        raise BrokenLoadError(f"Nothing was answered:\n{output}")
     sources = _SOURCES.search(output)
     wrong = int(sources[2]) / max(1, int(sources[1])) if sources else 0.0
     return Load(int(requests[1]), float(rate[1]), latency["50"], latency["99"], wrong)

@@ -16,7 +16,7 @@ from typing import Annotated
 
 import redis.asyncio
 from fastapi import Depends, FastAPI, HTTPException
-from pydantic import BaseModel, ConfigDict, TypeAdapter
+from pydantic import BaseModel, ConfigDict, NaiveDatetime, TypeAdapter
 from sqlalchemy import URL, String
 from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
 from sqlmodel import Field, SQLModel, col, select
@@ -59,8 +59,8 @@ class Task(TaskBase, table=True):
     __tablename__ = "tasks"
 
     id: int | None = Field(default=None, primary_key=True)
-    created_at: datetime = Field(default_factory=now)
-    updated_at: datetime = Field(default_factory=now)
+    created_at: NaiveDatetime = Field(default_factory=now)
+    updated_at: NaiveDatetime = Field(default_factory=now)
 
 
 class TaskCreate(TaskBase):
@@ -77,8 +77,8 @@ class TaskUpdate(SQLModel):
 
 class TaskPublic(TaskBase):
     id: int
-    created_at: datetime
-    updated_at: datetime
+    created_at: NaiveDatetime
+    updated_at: NaiveDatetime
 
 
 class TaskList(BaseModel):
