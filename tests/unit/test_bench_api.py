@@ -208,6 +208,10 @@ def test_a_process_is_counted_with_those_below_it() -> None:
         parent.communicate(b"\n")
 
 
+def test_the_share_of_the_processors_in_use_is_a_share() -> None:
+    assert 0 <= processes.busy_share(0.05) <= 1
+
+
 def test_a_table_lines_up_in_both_forms() -> None:
     rows = [["what", "x"], ["longer", "1"]]
     assert tables.columns(rows) == ["what    x", "------  -", "longer  1"]

@@ -9,13 +9,15 @@ import tempfile
 from pathlib import Path
 
 from tests.bench import page
-from tests.bench.api import limits, section, stage, wrk
+from tests.bench.api import limits, processes, section, stage, wrk
 from tests.bench.api.measuring import Bench
 from tests.bench.api.results import Plan
 from tests.bench.api.variants import LIMITS, PEERS_BIN, VARIANTS
 from tests.bench.api.workloads import WORKLOADS
 from tests.bench.report import machine
 
+_LOOK_SECONDS = 2.0
+_MOST_BUSY = 0.1
 SERVERS = (*VARIANTS, *LIMITS, limits.REDIS)
 NEEDED = "the API benchmark needs {what}: {how}"
 
@@ -71,6 +73,14 @@ def _leave_out(what: str, program: str, package: str) -> None:
     print(f"{what}: not measured, there is no {program} (apt-get install {package})", flush=True)
 
 
+def _others() -> str:
+    """What else the machine does. Says so at once if it is too much for figures that mean anything."""
+    share = processes.busy_share(_LOOK_SECONDS)
+    if share > _MOST_BUSY:
+        print(f"Other work takes {share:.0%} of the processors: expect no figures that mean much.")
+    return f"other work took {share:.0%} of the processors before"
+
+
 def _wrk_version() -> str:
     # It shows its version together with its usage, and exits with 1.
     shown = subprocess.run(["wrk", "-v"], capture_output=True, text=True, check=False).stdout
@@ -87,8 +97,9 @@ def main() -> None:
         servers = stage.Stage(folder / "stage")
         try:
             servers.start()
-            line = machine(*servers.versions(), _wrk_version())
+            line = machine(*servers.versions(), _wrk_version(), _others())
             results = Bench(servers, plan, folder).run()
+            line = f"{line} and {processes.busy_share(_LOOK_SECONDS):.0%} after"
         except wrk.BrokenLoadError as error:
             sys.exit(f"The benchmark is void. {error}")
         finally:

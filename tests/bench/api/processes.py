@@ -1,4 +1,4 @@
-"""Memory and processor time of a server, which is a process and all processes below it.
+"""Memory and processor time of a server, which is a process and all processes below it, and of the machine.
 
 Memory is PSS, the proportional set size of /proc/<pid>/smaps_rollup: a page that several processes map counts for
 each by its share, so the sum over a server's processes counts it once. Summed RSS would count the interpreter's pages,
@@ -7,6 +7,7 @@ which forked workers share, once per worker.
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from pathlib import Path
 
@@ -54,3 +55,18 @@ def memory(root: int) -> dict[str, float]:
             if name in sums:
                 sums[name] += int(rest.split()[0]) / _KIB_PER_MB
     return {**sums, "processes": float(len(pids))}
+
+
+def busy_share(seconds: float) -> float:
+    """The share of all processors' time that went into anything, over `seconds`."""
+    before = _machine_ticks()
+    time.sleep(seconds)
+    busy, total = (after - b for after, b in zip(_machine_ticks(), before, strict=True))
+    return busy / max(1, total)
+
+
+def _machine_ticks() -> tuple[int, int]:
+    """Busy and all ticks of all processors: idle is the fourth field of /proc/stat, waiting for disks the fifth."""
+    text = (PROC / "stat").read_text(encoding="ascii")
+    ticks = [int(field) for field in text.splitlines()[0].split()[1:9]]
+    return sum(ticks) - ticks[3] - ticks[4], sum(ticks)
