@@ -7,11 +7,13 @@ which forked workers share, once per worker.
 
 from __future__ import annotations
 
+import os
 import time
 from collections import defaultdict
 from pathlib import Path
 
 PROC = Path("/proc")
+TICKS = os.sysconf("SC_CLK_TCK")
 _KIB_PER_MB = 1_000_000 / 1024
 
 
@@ -38,8 +40,8 @@ def tree(root: int) -> list[int]:
 
 
 def cpu_ticks(root: int) -> int:
-    """Processor time of the tree so far, in clock ticks, usually 10 ms."""
-    return sum(int(stat[11]) + int(stat[12]) for pid in tree(root) if (stat := _stat(pid)))
+    """Processor time of the tree so far, that of processes which have ended included, in ticks of a TICKS-th second."""
+    return sum(sum(map(int, stat[11:15])) for pid in tree(root) if (stat := _stat(pid)))
 
 
 def memory(root: int) -> dict[str, float]:

@@ -42,7 +42,8 @@ class Results:
         self.loads[cell].append(load)
         print(
             f"{cell.workload:20}{cell.connections:4}  {cell.variant:16}"
-            f"{load.per_second:9,.0f}/s  p50 {load.p50:8.2f} ms  p99 {load.p99:8.2f} ms",
+            f"{load.per_second:9,.0f}/s  p50 {load.p50:8.2f} ms  p99 {load.p99:8.2f} ms"
+            f"  CPU {load.cpu:6.2f} ms",
             flush=True,
         )
 
@@ -58,4 +59,5 @@ class Results:
             statistics.median(load.per_second for load in loads),
             statistics.median(load.p50 for load in loads),
             statistics.median(load.p99 for load in loads),
+            cpu=statistics.median(load.cpu for load in loads),
         )

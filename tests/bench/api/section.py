@@ -26,6 +26,7 @@ delete, and any answer but success ends the benchmark.
   10 % PUT, which deletes the list and the task from the cache.
 - Most of the distance to (a) at misses and writes is its connection per request, which costs PostgreSQL and client some
   5 ms of CPU, and not the speed of its code.
+- *CPU* is the processor time of server, PostgreSQL and Redis per request; other work on the machine changes it little.
 - Memory is the PSS of all processes of a server that runs alone, after the mix at 64 connections."""
 
 Form = Callable[[Sequence[tables.Row]], list[str]]
@@ -38,7 +39,19 @@ def _servers() -> list[str]:
 
 def _figures(results: Results) -> list[list[str]]:
     """Every median with its range, in the order of the workloads."""
-    rows = [["work", "connections", "server", "requests/s", "min - max", "p50", "p99", "here/this"]]
+    rows = [
+        [
+            "work",
+            "connections",
+            "server",
+            "requests/s",
+            "min - max",
+            "p50",
+            "p99",
+            "CPU",
+            "here/this",
+        ]
+    ]
     for workload, described in WORKLOADS.items():
         cells = [cell for cell in results.loads if cell.workload == workload]
         for cell in sorted(cells, key=lambda cell: cell.connections):
@@ -54,7 +67,8 @@ def _row(results: Results, cell: Cell) -> list[str]:
     if cell.variant != OURS and results.has(cell.workload, cell.connections, OURS):
         ours = results.median(cell.workload, cell.connections, OURS)
         ratio = f"{ours.per_second / load.per_second:.2f}x"
-    latency = [f"{load.p50:.2f} ms", f"{load.p99:.2f} ms"]
+    cpu = f"{load.cpu:.2f} ms" if load.cpu else ""
+    latency = [f"{load.p50:.2f} ms", f"{load.p99:.2f} ms", cpu]
     return [cell.variant, f"{load.per_second:,.0f}", spread, *latency, ratio]
 
 

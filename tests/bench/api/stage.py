@@ -24,9 +24,13 @@ from redis import Redis
 
 from tests.api.servers import PASSWORD, Postgres, RedisServer
 from tests.bench.api.workloads import SEED_ROWS
+from tests.bench.api.wrk import BrokenLoadError
 from tests.support.project import ROOT
 
-CLOCK_RATE = 100_000_000
+CLOCK_RATE = 30_000_000
+# libfaketime counts nanoseconds since 1970 in 64 bits: beyond 2262 its times are negative. At the rate above that is
+# four minutes after the start.
+_LAST_SECOND = 9_000_000_000
 DATABASE = "bench"
 MIGRATIONS = ROOT / "app" / "database" / "migrations"
 
@@ -102,6 +106,15 @@ class Stage:
             self._fill(rows)
         with Redis(port=(self.expiring if expired else self.redis).port) as client:
             client.flushall()
+            if expired and not 0 < client.time()[0] < _LAST_SECOND:
+                raise BrokenLoadError(
+                    "Redis's fast clock has come to its end: give fewer --seconds or --connections, or fewer servers at a time"
+                )
+
+    def roots(self) -> list[int]:
+        """The processes everything here descends from."""
+        servers = (self.postgres, self.redis, self.expiring)
+        return [server.process.pid for server in servers if server.process]
 
     def versions(self) -> list[str]:
         """What the servers are."""

@@ -18,6 +18,7 @@ PEERS_BIN = ROOT / ".venv-bench" / "bin"
 OURS = "ours"
 _LOG_LINES = 40
 _IDLE_SECONDS = 0.2
+_SETTLE_SECONDS = 30
 _IDLE_TICKS = 1  # of the usual 20 of one busy process in that time
 
 
@@ -116,8 +117,11 @@ class VariantServer(ApiProcess):
     def settle(self) -> None:
         """Wait until the processes use no more time: requests wrk left behind would disturb whoever comes next."""
         assert self.process
-        used, before = processes.cpu_ticks(self.process.pid), -1
+        deadline = time.monotonic() + _SETTLE_SECONDS
+        used, before = processes.cpu_ticks(self.process.pid), -_IDLE_TICKS - 1
         while used > before + _IDLE_TICKS:
+            if time.monotonic() > deadline:
+                raise BrokenLoadError(f"{self.variant.title}: still at work after the run")
             time.sleep(_IDLE_SECONDS)
             used, before = processes.cpu_ticks(self.process.pid), used
 

@@ -26,7 +26,7 @@ PEERS = tuple(name for names in AGAINST.values() for name in names)
 
 
 def _verdict(met: bool) -> str:
-    return "met" if met else "MISSED"
+    return "met" if met else "missed"
 
 
 def _measured(

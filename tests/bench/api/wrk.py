@@ -29,13 +29,20 @@ class BrokenLoadError(Exception):
 
 @dataclass(frozen=True)
 class Load:
-    """What one run measured, if there were any `requests`. Latencies are milliseconds; `wrong_sources` is a share, where sources were looked at."""
+    """What one run measured, if there were any `requests`.
+
+    Attributes:
+        p50: the median latency in ms; `p99` likewise.
+        wrong_sources: the share of answers of another source than asked for, where it was looked at.
+        cpu: processor time per request in ms, of server, PostgreSQL and Redis together, where it was looked at.
+    """
 
     requests: int
     per_second: float
     p50: float
     p99: float
     wrong_sources: float = 0.0
+    cpu: float = 0.0
 
 
 def installed() -> bool:

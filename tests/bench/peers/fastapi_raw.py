@@ -1,8 +1,9 @@
 """Peer (d): FastAPI with raw asyncpg and redis.asyncio, the fastest a user would write.
 
 PostgreSQL makes the JSON, Redis keeps the end of the answer, and both are spliced into it as bytes, never parsed;
-bodies are checked by pydantic. asyncpg's own pool with its documented defaults. uvicorn with uvloop and httptools, two
-workers, no access log.
+bodies are checked by pydantic. asyncpg's own pool, without the statements that reset a connection after each use: its
+documentation has a parameter for that, nothing here changes a session, and it saves 13 % of a miss. uvicorn with uvloop
+and httptools, two workers, no access log.
 """
 
 from __future__ import annotations
@@ -58,6 +59,10 @@ pool: asyncpg.Pool
 cache = redis.asyncio.Redis(host=os.environ["REDIS_HOST"], port=int(os.environ["REDIS_PORT"]))
 
 
+async def leave_as_it_is(connection: asyncpg.Connection) -> None:
+    """What the pool does with a connection that is given back."""
+
+
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     global pool
@@ -67,6 +72,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         database=os.environ["DB_NAME"],
         user=os.environ["DB_USER"],
         password=os.environ["DB_PASSWORD"],
+        reset=leave_as_it_is,
     ) as pool:
         yield
     await cache.aclose()
