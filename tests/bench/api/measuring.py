@@ -36,10 +36,9 @@ class Bench:
         for number in range(self._plan.rounds):
             if usual := [n for n in self._plan.workloads if not WORKLOADS[n].expired]:
                 self._round(number, usual, expired=False)
+            # Each by itself, since the fast clock does not run for long.
             for workload in self._plan.workloads:
-                if WORKLOADS[
-                    workload
-                ].expired:  # each by itself, since the fast clock does not run for long
+                if WORKLOADS[workload].expired:
                     self._round(number, [workload], expired=True)
         for variant in self._plan.variants:
             if variant in VARIANTS:
@@ -63,30 +62,34 @@ class Bench:
             self._stage.expiring.stop()
 
     def _measure(self, cell: Cell, server: VariantServer) -> None:
-        workload, seconds = WORKLOADS[cell.workload], self._plan.seconds
+        workload = WORKLOADS[cell.workload]
         if cell.variant in LIMITS:
             if limits.is_limited(workload):
-                load = server.load(f"/{workload.rows}", cell.connections, seconds)
-                self.results.add(cell, load)
+                self._load(cell, server, f"/{workload.rows}")
             return
         self._stage.fresh(workload.rows, workload.expired, changed=False)
         correctness.prime(server, workload)
         self._warm_up(cell, server, workload)
         if workload.script:
             self._stage.fresh(workload.rows, workload.expired, changed=workload.writes)
-        words = [str(workload.rows)]
+        self._load(cell, server, workload.path, workload.script)
+        if workload.writes:
+            self._stage.fresh(workload.rows, workload.expired)
+
+    def _load(
+        self, cell: Cell, server: VariantServer, path: str, script: str | None = None
+    ) -> None:
+        rows, seconds = str(WORKLOADS[cell.workload].rows), self._plan.seconds
         before = self._cpu_ticks(server)
-        load = server.load(workload.path, cell.connections, seconds, workload.script, *words)
+        load = server.load(path, cell.connections, seconds, script, rows)
         used = self._cpu_ticks(server) - before
         if not load.requests:
             raise BrokenLoadError(
-                f"{server.variant.title}, {workload.title}, {cell.connections} connections:"
+                f"{server.variant.title}, {cell.workload}, {cell.connections} connections:"
                 f" nothing was answered within {seconds} s"
             )
         cpu = 1000 * used / processes.TICKS / load.requests
         self.results.add(cell, replace(load, cpu=cpu))
-        if workload.writes:
-            self._stage.fresh(workload.rows, workload.expired)
 
     def _cpu_ticks(self, server: VariantServer) -> int:
         assert server.process
@@ -100,7 +103,8 @@ class Bench:
         if load.wrong_sources > _MOST_WRONG_SOURCES:
             raise BrokenLoadError(
                 f"{server.variant.title}, {workload.title}, {cell.connections} connections:"
-                f" {load.wrong_sources:.1%} of the answers did not come from the {workload.source}"
+                f" {load.wrong_sources:.1%} of the answers did not come from the {workload.source}\n"
+                f"{server.log_tail}"
             )
 
     def _measure_redis(self, cell: Cell) -> None:

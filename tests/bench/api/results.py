@@ -43,7 +43,7 @@ class Results:
         print(
             f"{cell.workload:20}{cell.connections:4}  {cell.variant:16}"
             f"{load.per_second:9,.0f}/s  p50 {load.p50:8.2f} ms  p99 {load.p99:8.2f} ms"
-            f"  CPU {load.cpu:6.2f} ms",
+            f"  CPU {load.cpu:7.3f} ms",
             flush=True,
         )
 

@@ -67,7 +67,7 @@ def _row(results: Results, cell: Cell) -> list[str]:
     if cell.variant != OURS and results.has(cell.workload, cell.connections, OURS):
         ours = results.median(cell.workload, cell.connections, OURS)
         ratio = f"{ours.per_second / load.per_second:.2f}x"
-    cpu = f"{load.cpu:.2f} ms" if load.cpu else ""
+    cpu = f"{load.cpu:.3f} ms" if load.cpu else ""
     latency = [f"{load.p50:.2f} ms", f"{load.p99:.2f} ms", cpu]
     return [cell.variant, f"{load.per_second:,.0f}", spread, *latency, ratio]
 
