@@ -7,8 +7,8 @@ a cache with a lease, like this API's, sends parallel misses to one SELECT, whic
 a SELECT costs. So the second Redis is an ordinary redis-server whose wall clock libfaketime runs CLOCK_RATE times too
 fast: the 60 s of every value are over before the next command is read, and so are the seconds of any lease. Each
 request of each variant then asks Redis and gets nil, runs its SELECT, and sends the value to Redis. Its program is not
-changed, its speed neither (measured with redis-benchmark), and its monotonic clock, which drives its event loop, runs
-as ever. Before each run it is checked that at least 95 % of the answers come from the database. A variant that fills
+changed, redis-benchmark shows no difference beyond the noise, and its monotonic clock, which drives its event loop,
+runs as ever. Before each run it is checked that at least 95 % of the answers come from the database. A variant that fills
 under a lease has its fill refused by then: the payload is sent, but not stored.
 """
 

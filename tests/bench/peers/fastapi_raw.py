@@ -2,7 +2,8 @@
 
 PostgreSQL makes the JSON, Redis keeps the end of the answer, and both are spliced into it as bytes, never parsed;
 bodies are checked by pydantic. asyncpg's own pool, without the statements that reset a connection after each use: its
-documentation has a parameter for that, nothing here changes a session, and it saves 13 % of a miss. uvicorn with uvloop
+documentation has a parameter for that, nothing here changes a session, and it saves about 15 % of the
+processor time of a miss. uvicorn with uvloop
 and httptools, two workers, no access log.
 """
 
