@@ -167,6 +167,10 @@ def _together() -> list[Case]:
         Case("service_folder", f"stack_services: {{extra: {{{SERVICE}, build: {{context: app/ghost, base: python, "
              "argument: BASE}}}", "stack_services", "extra is built from app/ghost, which has no Dockerfile",
              "write app/ghost/Dockerfile"),
+        Case("variable_reserved", "api_environment: {DB_PORT: '5433'}", "api_environment.DB_PORT",
+             "is a variable that the stack gives the API itself", "remove it: db_port decides it", "5433"),
+        Case("variable_reserved_file", "api_environment: {DB_HOST_FILE: /run/h}", "api_environment.DB_HOST_FILE",
+             "is a variable that the stack gives the API itself", "the stack itself decides it", "/run/h"),
         Case("by_hand", "stack_environment: prod", "stack_environment", "is not the group's name, by_hand",
              "remove it"),
     ]  # fmt: skip

@@ -12,6 +12,7 @@ from typing import Any
 from . import layout
 from .catalogue import start_order
 from .problems import Problem
+from .reserved_variables import reserved_variable_problems
 from .setting_sources import Sources
 
 Values = Mapping[str, Any]
@@ -166,13 +167,19 @@ RULES: list[Callable[[Values], list[tuple[str, str, str]]]] = [
     _addresses,
     _output_folder,
     _delivery,
+    reserved_variable_problems,
 ]
 
 
 def cross_field_problems(values: Values, sources: Sources) -> list[Problem]:
-    """Problems of settings that are each allowed but do not go together. ``values`` passed the schema."""
+    """Problems of settings that are each allowed but do not go together. ``values`` passed the schema.
+
+    A rule names a setting, or a place inside it such as ``api_environment.DB_HOST``.
+    """
     return [
-        Problem(setting, reason, fix, sources.where(setting, "inventories/group_vars"))
+        Problem(
+            setting, reason, fix, sources.where(setting.partition(".")[0], "inventories/group_vars")
+        )
         for rule in RULES
         for setting, reason, fix in rule(values)
     ]
