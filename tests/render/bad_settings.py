@@ -154,6 +154,11 @@ def _together() -> list[Case]:
              "lacks enabled, needs, host_ports, user, secrets"),
         Case("service_name", f"stack_services: {{Extra: {{{SERVICE}, image: a}}}}", "stack_services",
              "has the key Extra, of a form"),
+        *(Case(f"service_named_{word}", f"stack_services: {{'{word}': {{{SERVICE}, image: a}}}}", "stack_services",
+               f"has a service named {word}, which YAML reads as yes/no", "another name")
+          for word in ("no", "yes", "on", "off", "true", "null")),
+        Case("service_named_bare", f"stack_services: {{no: {{{SERVICE}, image: a}}}}", "stack_services",
+             "has a key that YAML does not read as text (quote it, or take another word)"),
         Case("service_needs", f"stack_services: {{extra: {{{SERVICE.replace('needs: []', 'needs: [ghost]')}, "
              "image: a}}", "stack_services", "extra needs ghost, which is unknown", "enable ghost"),
         Case("service_circle", f"stack_services: {{extra: {{{SERVICE.replace('needs: []', 'needs: [extra]')}, "

@@ -23,6 +23,8 @@ RESERVED_CONNECTIONS = 10
 # Threads of an API process beside api_threads: those that wait for request bodies (server.py of the API), and the
 # server's own; and per container the main process and a health check.
 THREADS_PER_PROCESS, THREADS_PER_CONTAINER = 60 + 12, 12
+# What many a YAML reader takes for yes/no or for nothing (source: yaml.org/type, bool and null).
+YAML_WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
 # PostgreSQL does not start its background processes in less, nor Redis, nor a Python server.
 LEAST_MEMORY = {"db_memory": 64, "cache_memory": 16, "api_memory": 64}
 
@@ -92,7 +94,14 @@ def _ports(values: Values) -> list[tuple[str, str, str]]:
 def _catalogue(values: Values) -> list[tuple[str, str, str]]:
     services = values["stack_services"]
     enabled = {name for name, service in services.items() if service["enabled"]}
-    found = []
+    found = [
+        (
+            "stack_services",
+            f"has a service named {name}, which YAML reads as yes/no or nothing",
+            "give the service another name",
+        )
+        for name in sorted(YAML_WORDS & services.keys())
+    ]
     for name in sorted(enabled):
         for needed in services[name]["needs"]:
             if needed not in enabled:

@@ -159,7 +159,7 @@ def check_values(
             problems.append(Problem(name, "is empty", fix, where))
             continue
         if _odd_keys(value):
-            reason = "has a key that YAML does not read as text (quote it)"
+            reason = "has a key that YAML does not read as text (quote it, or take another word)"
             problems.append(Problem(name, reason, fix, where))
             continue
         errors = SettingValidator(setting.rule).iter_errors(value)
