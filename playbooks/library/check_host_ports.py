@@ -2,7 +2,8 @@
 """Ansible module ``check_host_ports``: find host ports that another program holds, before anything is started.
 
 Parameters: ``address`` to bind; ``services``, the catalogue (``enabled`` and ``host_ports`` count); ``project``, the
-Compose project whose own published ports are no trouble. Changes nothing. Fails naming service, port and owner.
+Compose project whose own published ports are no trouble; ``environment``, its name for the fix. Changes nothing. Fails
+naming service, port and owner.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ def main() -> None:
             "address": {"type": "str", "required": True},
             "services": {"type": "dict", "required": True},
             "project": {"type": "str", "required": True},
+            "environment": {"type": "str", "required": True},
         },
         supports_check_mode=True,
     )
@@ -55,9 +57,10 @@ def main() -> None:
     ]
     taken = [(name, port) for name, port in wanted if is_taken(address, port)]
     ours = published_by(module.params["project"]) if taken else ""
+    place = f"inventories/group_vars/{module.params['environment']}/"
     problems = [
         f"{name}: host port {port} is taken by {port_owner(port) or 'another program'}. Free it, or give the "
-        "environment another port (for the API: api_port in inventories/group_vars/<environment>/ or -e api_port=…)"
+        f"environment another port (for the API: api_port in {place} or -e api_port=…)"
         for name, port in taken
         if f":{port}->" not in ours
     ]

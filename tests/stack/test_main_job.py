@@ -127,6 +127,7 @@ def test_a_port_taken_by_another_program_is_named_before_anything_starts(stack: 
     assert done.returncode != 0
     assert f"host port {stack.port} is taken by" in done.output
     assert "python" in done.output
+    assert "api_port in inventories/group_vars/swlife/ or -e api_port=" in done.output
     assert not stack.containers()
 
 

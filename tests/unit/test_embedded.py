@@ -32,7 +32,9 @@ TEXT = st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1)
 
 
 def make_program(**changes: Any) -> Program:
-    program = Program("api-web", [sys.executable], {}, "nobody", 21450, "http", "/project", [], [])
+    program = Program(
+        "api-web", [sys.executable], {}, "nobody", 21450, "http", "/project", "shop", [], []
+    )
     return replace(program, **changes)
 
 
@@ -177,8 +179,9 @@ def test_port_that_only_root_may_open_is_refused() -> None:
     limit = int(Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text())
     if limit == 0:
         pytest.skip("this kernel lets everybody open every port")
-    with pytest.raises(EmbeddedError, match=f"port {limit - 1} is for root only"):
+    with pytest.raises(EmbeddedError, match=f"port {limit - 1} is for root only") as refused:
         check_ports([make_program(port=limit - 1)])
+    assert "in inventories/group_vars/shop/ or with -e api_port=" in str(refused.value)
 
 
 def test_noted_process_is_not_mistaken_for_a_later_one(tmp_path: Path) -> None:

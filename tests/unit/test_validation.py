@@ -74,7 +74,11 @@ def test_good_values_pass(values: dict[str, Any]) -> None:
         ("labels", {"a": "\0"}, "labels contains a NUL character"),
         ("labels", {"a\n  b": "x"}, "labels has the key 'a\\n  b', of a form that is not allowed"),
         ("labels", {"a": {"b": 1}}, "labels.a is a mapping where string is needed"),
-        ("labels", {None: "x"}, "labels has a key that YAML does not read as text (quote it, or take another word)"),
+        (
+            "labels",
+            {None: "x"},
+            "labels has a key that YAML does not read as text (quote it, or take another word)",
+        ),
     ],
 )
 def test_a_bad_value_has_one_reason(name: str, value: Any, reason: str) -> None:

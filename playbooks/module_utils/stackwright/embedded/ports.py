@@ -27,7 +27,8 @@ def check_ports(programs: Iterable[Program]) -> None:
 
 def _problem(program: Program) -> str:
     setting = SETTINGS[program.probe]
-    fix = f"set {setting} to another port in inventories/group_vars/<environment>/ or with -e {setting}=…"
+    place = f"inventories/group_vars/{program.environment}/"
+    fix = f"set {setting} to another port in {place} or with -e {setting}=…"
     first_free = int(_FIRST_FREE.read_text()) if _FIRST_FREE.exists() else 1024
     if program.port < first_free:
         return f"port {program.port} is for root only (below {first_free}), and the program runs without root; {fix}"

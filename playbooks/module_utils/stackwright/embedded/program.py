@@ -18,9 +18,9 @@ class Program:
     """A program to run.
 
     ``argv`` begins with ``postgres``, ``redis-server`` or an absolute path; ``env`` is the whole environment but for
-    PATH, HOME and LANG; ``user`` runs it when we are root; ``reads`` and ``code`` are paths it reads, and a change
-    below ``code`` asks for a restart; ``database`` has PGDATA, POSTGRES_DB, POSTGRES_USER, and POSTGRES_PASSWORD or
-    POSTGRES_PASSWORD_FILE.
+    PATH, HOME and LANG; ``user`` runs it when we are root; ``environment`` is the environment's name, for messages;
+    ``reads`` and ``code`` are paths it reads, and a change below ``code`` asks for a restart; ``database`` has PGDATA,
+    POSTGRES_DB, POSTGRES_USER, and POSTGRES_PASSWORD or POSTGRES_PASSWORD_FILE.
     """
 
     name: str
@@ -30,6 +30,7 @@ class Program:
     port: int
     probe: str
     project: str
+    environment: str
     reads: list[str]
     code: list[str]
     database: dict[str, str] = field(default_factory=dict, repr=False)
