@@ -5,7 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from stackwright.content_hash import NOT_INPUT, content_hash, input_files
+from stackwright.content_hash import content_hash, input_files
+from stackwright.leftovers import LEFTOVERS
+
+from tests.support.project import ROOT
 
 
 @pytest.fixture
@@ -58,9 +61,17 @@ def test_time_of_change_does_not_count(folder: Path) -> None:
 
 def test_what_tools_leave_behind_does_not_count(folder: Path) -> None:
     before = content_hash([folder])
-    for name in (*NOT_INPUT, "x.egg-info"):
+    for name in ("__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache", "x.egg-info"):
         (folder / "sub" / name).mkdir()
         (folder / "sub" / name / "file").write_text("x")
-    (folder / "module.pyc").write_text("x")
-    (folder / ".run.swp").write_text("x")
+    for name in ("module.pyc", ".run.swp", "run~", "#run#", ".#run", "run.bak", "run.orig"):
+        (folder / name).write_text("x")
     assert content_hash([folder]) == before
+
+
+def test_a_build_ignores_what_its_hash_leaves_out() -> None:
+    lines = (ROOT / "app/api/.dockerignore").read_text(encoding="utf-8").splitlines()
+    last_included = max(number for number, line in enumerate(lines) if line.startswith("!"))
+    assert [line for line in lines[last_included + 1 :] if not line.startswith("# ")] == [
+        f"**/{pattern}" for pattern in LEFTOVERS
+    ]

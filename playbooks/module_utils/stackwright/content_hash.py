@@ -6,24 +6,18 @@ import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
-# What Python and editors leave behind. A build folder's .dockerignore names what goes in, and these do not.
-NOT_INPUT = {"__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache"}
-NOT_INPUT_SUFFIXES = {".pyc", ".egg-info", ".swp"}
+from .leftovers import is_leftover
+
 DIGITS = 12
 
 
 def input_files(folder: Path) -> list[Path]:
-    """The files of ``folder`` that a build sees, sorted by their path below it."""
-    found = []
-    for path in folder.rglob("*"):
-        parts = path.relative_to(folder).parts
-        if NOT_INPUT.intersection(parts) or any(
-            Path(part).suffix in NOT_INPUT_SUFFIXES for part in parts
-        ):
-            continue
-        if path.is_file():
-            found.append(path)
-    return sorted(found)
+    """The files of ``folder`` that may go into a build, sorted by their path below it."""
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if not is_leftover(path.relative_to(folder).parts) and path.is_file()
+    )
 
 
 def content_hash(folders: Iterable[Path], words: Iterable[str] = ()) -> str:
