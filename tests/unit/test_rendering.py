@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -80,7 +81,7 @@ def test_an_undefined_name_is_an_error_that_names_template_and_variable(
     templates: Path, line: str
 ) -> None:
     (templates / COMPOSE).write_text(f"{line}\n", encoding="utf-8")
-    with pytest.raises(RenderError, match=rf"templates/{COMPOSE}: .*'nowhere' is undefined"):
+    with pytest.raises(RenderError, match=rf"templates/{COMPOSE}:1: 'nowhere' is undefined"):
         render_tree(context(), templates)
 
 
@@ -88,6 +89,45 @@ def test_broken_syntax_is_named_with_its_line(templates: Path) -> None:
     (templates / "services/api-web.yml.j2").write_text("fine\n{% if %}\n", encoding="utf-8")
     with pytest.raises(RenderError, match=r"templates/services/api-web\.yml\.j2:2: "):
         render_tree(context(), templates)
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("{{ db_name | nosuchfilter }}", "No filter named 'nosuchfilter'."),
+        ("{{ api_port + db_name }}", "TypeError: unsupported operand"),
+        ("{{ api_port // 0 }}", "ZeroDivisionError: "),
+        ("{{ stack_labels | dictsort(by='size') }}", "You can only sort by either"),
+        ("{{ db_name.nowhere }}", "'str object' has no attribute 'nowhere'"),
+    ],
+)
+def test_whatever_a_partial_raises_is_named_with_template_line_and_reason(
+    templates: Path, line: str, reason: str
+) -> None:
+    partial = templates / "services/cache-redis.yml.j2"
+    text = partial.read_text(encoding="utf-8").replace(
+        "    command:\n", f"    {line}\n    command:\n"
+    )
+    partial.write_text(text, encoding="utf-8")
+    number = text.splitlines().index(f"    {line}") + 1
+    place = f"templates/services/cache-redis.yml.j2:{number}: "
+    with pytest.raises(RenderError, match=re.escape(f"{place}{reason}")):
+        render_tree(context(), templates)
+
+
+def test_a_template_that_is_no_text_is_named(templates: Path) -> None:
+    (templates / "embedded/launch.py.j2").write_bytes(b"\xff")
+    with pytest.raises(RenderError, match=r"templates/embedded/launch\.py\.j2: UnicodeDecodeError"):
+        render_tree(context(), templates)
+
+
+def test_what_editors_leave_beside_templates_is_not_rendered(templates: Path) -> None:
+    before = render_tree(context(), templates)
+    (templates / "config").mkdir(exist_ok=True)
+    for name in ("launch.py.j2~", ".launch.py.j2.swp", "#launch.py.j2#", "x.bak", "x.j2.orig"):
+        (templates / "embedded" / name).write_bytes(b"\xff{% if %}")
+        (templates / "config" / name).write_bytes(b"\xff{% if %}")
+    assert render_tree(context(), templates) == before
 
 
 def test_a_missing_partial_is_named_with_the_template_that_needs_it(templates: Path) -> None:

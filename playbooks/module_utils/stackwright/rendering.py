@@ -1,13 +1,14 @@
 """Render every file of an environment in memory, from plain settings: no Ansible, no Docker, nothing written.
 
 ``templates/`` is laid out as the output is, except that partials (``services/``, ``macros.yml.j2``) are only included.
-Undefined names are errors.
+Undefined names are errors. What editors leave beside a template is none.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -19,6 +20,7 @@ import jinja2
 from . import layout
 from .catalogue import start_order
 from .images import Image
+from .leftovers import is_leftover
 from .quoting import FILTERS
 from .unprivileged import process_user
 
@@ -35,7 +37,7 @@ class RenderedFile:
 
 
 class RenderError(Exception):
-    """A template that cannot be rendered; the message names template, line and what is missing."""
+    """A template that cannot be rendered; the message names template, line and reason."""
 
 
 @lru_cache(maxsize=4)
@@ -61,8 +63,28 @@ def _render(environment: jinja2.Environment, template: str, context: Mapping[str
         ) from None
     except jinja2.TemplateSyntaxError as error:
         raise RenderError(f"templates/{error.name}:{error.lineno}: {error.message}") from None
-    except jinja2.UndefinedError as error:
-        raise RenderError(f"templates/{template}: {error.message}") from None
+    except Exception as error:  # a template is code: it may raise whatever Python can
+        kind = "" if isinstance(error, jinja2.TemplateError) else f"{type(error).__name__}: "
+        place = _place_of(error, environment, template)
+        raise RenderError(f"{place}: {kind}{error}") from None
+
+
+def _place_of(error: Exception, environment: jinja2.Environment, template: str) -> str:
+    """Template and line where an error was raised: Jinja gives the frames of a template its own file and lines."""
+    loader = environment.loader
+    folders = loader.searchpath if isinstance(loader, jinja2.FileSystemLoader) else []
+    place = f"templates/{template}"
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        path = Path(frame.f_code.co_filename)
+        for folder in folders:
+            if path.is_relative_to(folder):
+                place = f"templates/{path.relative_to(folder)}:{line}"
+    return place
+
+
+def _templates_of(environment: jinja2.Environment) -> list[str]:
+    """All templates, partials included, by path; not what editors leave beside them."""
+    return [name for name in environment.list_templates() if not is_leftover(name.split("/"))]
 
 
 def template_context(values: Mapping[str, Any], images: Mapping[str, Image]) -> dict[str, Any]:
@@ -107,7 +129,7 @@ def render_tree(
         "docker-compose.yml": RenderedFile(_render(environment, "docker-compose.yml.j2", context))
     }
     names = {service["name"] for service in context["services"]}
-    for template in environment.list_templates():
+    for template in _templates_of(environment):
         folder, _, file_name = template.partition("/")
         output = template.removesuffix(".j2")
         belongs = folder == "env" and file_name.removesuffix(".env.j2") in names
