@@ -22,12 +22,15 @@ from stackwright.diffing import diff_of
 from stackwright.engine import Engine, probe_engine
 from stackwright.prepare import make_choices, prepare
 from stackwright.problems import Problem, RefusedError
-from stackwright.rendering import RenderError
+from stackwright.rendering import RenderError, compile_templates
 from stackwright.resolve import resolve_environment
 from stackwright.schema import load_schema
 from stackwright.transaction import NEXT_MANIFEST, Plan, digest, plan_tree, read_manifest
 from stackwright.unprivileged import UnprivilegedError
 from stackwright.writing import apply_plan
+
+# Ansible loads a plugin once, then forks a process per host.
+compile_templates()
 
 
 def _edited_problem(plan: Plan, environment: str) -> RefusedError:

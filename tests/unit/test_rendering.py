@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import jinja2
 import pytest
 from stackwright import layout
 from stackwright.images import service_images
@@ -15,6 +16,7 @@ from stackwright.rendering import (
     PUBLIC,
     SECRET,
     RenderError,
+    compile_templates,
     render_tree,
     template_context,
 )
@@ -128,6 +130,24 @@ def test_what_editors_leave_beside_templates_is_not_rendered(templates: Path) ->
         (templates / "embedded" / name).write_bytes(b"\xff{% if %}")
         (templates / "config" / name).write_bytes(b"\xff{% if %}")
     assert render_tree(context(), templates) == before
+
+
+def test_templates_compiled_beforehand_are_not_compiled_again(
+    templates: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def compile_again(*_arguments: Any) -> None:
+        raise AssertionError("compiled while rendering")
+
+    compile_templates(templates)
+    monkeypatch.setattr(jinja2.Environment, "compile", compile_again)
+    assert render_tree(context(), templates)
+
+
+def test_a_template_that_does_not_compile_is_said_when_it_is_rendered(templates: Path) -> None:
+    (templates / COMPOSE).write_text("{% if %}\n", encoding="utf-8")
+    compile_templates(templates)
+    with pytest.raises(RenderError, match=rf"templates/{COMPOSE}:1: "):
+        render_tree(context(), templates)
 
 
 def test_a_missing_partial_is_named_with_the_template_that_needs_it(templates: Path) -> None:

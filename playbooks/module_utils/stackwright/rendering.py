@@ -10,6 +10,7 @@ import os
 import sys
 import traceback
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -85,6 +86,17 @@ def _place_of(error: Exception, environment: jinja2.Environment, template: str) 
 def _templates_of(environment: jinja2.Environment) -> list[str]:
     """All templates, partials included, by path; not what editors leave beside them."""
     return [name for name in environment.list_templates() if not is_leftover(name.split("/"))]
+
+
+def compile_templates(templates: Path = layout.TEMPLATES) -> None:
+    """Compile every template now, so that processes forked from here on need not.
+
+    Raises nothing: what does not compile is said with its environment when it is rendered.
+    """
+    environment = _jinja(templates)
+    for name in _templates_of(environment):
+        with suppress(Exception):
+            environment.get_template(name)
 
 
 def template_context(values: Mapping[str, Any], images: Mapping[str, Image]) -> dict[str, Any]:
