@@ -39,6 +39,17 @@ def test_a_second_run_changes_nothing_and_restarts_nothing(stack: Stack) -> None
     assert stack.containers() == before
 
 
+@pytest.mark.parametrize("service", ["api-web", "banco-dados"])
+def test_an_image_of_ours_is_labelled_with_the_version_in_its_tag(
+    stack: Stack, service: str
+) -> None:
+    line = '{{.Config.Image}} {{index .Config.Labels "org.opencontainers.image.version"}}'
+    reference, version = run(
+        "docker", "inspect", "--format", line, f"{stack.prefix}{service}"
+    ).stdout.split()
+    assert version == reference.rpartition(":")[2]
+
+
 def test_an_unchanged_tree_asks_no_builder(stack: Stack) -> None:
     done = stack.play("playbooks/build.yml", "-v", DOCKER_BUILDKIT="0")
     assert recap(done.output)["changed"] == 0
