@@ -97,14 +97,14 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         try:
             values = resolve_environment(task_vars or {}, self._templar, self._loader)
             schema = load_schema(layout.SCHEMA_FILE)
-            secrets = [values[name] for name, setting in schema.items() if setting.secret]
+            secrets = [values[name] for name, setting in schema.items() if not setting.printable]
             environment = values["stack_environment"]
             return result | self._render(values, secrets)
         except (RefusedError, RenderError, UnprivilegedError, ComposeFileError) as refused:
             message = str(refused)
             if not isinstance(refused, RefusedError):
                 message = f"environment {environment}: nothing was written\n  - {message}"
-            for secret in secrets:
+            for secret in filter(None, secrets):
                 message = message.replace(secret, "********")
             return result | {"failed": True, "msg": message}
 

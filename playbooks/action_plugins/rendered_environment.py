@@ -6,7 +6,7 @@ looked at and stopped whatever became of its settings.
 The fact has ``environment``, ``project``, ``runtime``, ``base_images`` (registry or distro),
 ``images`` and ``stand_ins`` (references by service and by kind), ``services`` in start order, ``output_dir``,
 ``project_dir``, ``running`` (the runtimes it runs in now), ``evidence`` and ``logs`` (commands that tell what
-happened), and when current ``settings`` (all but the secret ones) and ``access`` (see stackwright.access).
+happened), and when current ``settings`` (all that may be shown) and ``access`` (see stackwright.access).
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                     }
                 schema = load_schema(layout.SCHEMA_FILE)
                 facts["settings"] = {
-                    name: value for name, value in values.items() if not schema[name].secret
+                    name: value for name, value in values.items() if schema[name].printable
                 }
                 facts["access"] = access(*where, values)
             return result | {"ansible_facts": {"_stack": facts}}

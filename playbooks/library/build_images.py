@@ -115,7 +115,7 @@ def main() -> None:
             "stand_ins": {"type": "dict", "required": True},
             "images": {"type": "dict", "default": {}},
             "ca_bundle": {"type": "str", "default": ""},
-            "pip_index_url": {"type": "str", "default": ""},
+            "pip_index_url": {"type": "str", "default": "", "no_log": True},
             "debian_mirror": {"type": "str", "required": True},
         },
         supports_check_mode=True,

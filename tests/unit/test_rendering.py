@@ -15,6 +15,7 @@ from stackwright.rendering import (
     PRIVATE,
     PUBLIC,
     SECRET,
+    RenderedFile,
     RenderError,
     compile_templates,
     render_tree,
@@ -57,6 +58,23 @@ def test_a_secret_file_belongs_to_the_user_of_the_service_that_reads_it() -> Non
     assert owners["secrets/api-web/db_password"] == 10001
     assert owners["secrets/banco-dados/db_password"] == 999
     assert "secrets/cache-redis/db_password" not in owners
+
+
+def test_a_package_index_with_a_password_is_in_no_file_but_its_own() -> None:
+    url = "https://user:swordfish@mirror.example/simple"
+    files = rendered(dev_values(build_pip_index_url=url))
+    assert [path for path, file in files.items() if b"swordfish" in file.content] == [
+        "secrets/pip_index_url"
+    ]
+    assert files["secrets/pip_index_url"] == RenderedFile(url.encode(), SECRET)
+    assert "secrets/pip_index_url" not in rendered(dev_values())
+
+
+def test_no_recipe_takes_the_package_index_as_an_argument() -> None:
+    recipes = list((layout.PROJECT / "app").rglob("Dockerfile"))
+    assert len(recipes) == 5
+    for recipe in recipes:
+        assert "ARG PIP" not in recipe.read_text(encoding="utf-8")
 
 
 def test_a_disabled_service_leaves_no_files() -> None:

@@ -103,15 +103,20 @@ def template_context(values: Mapping[str, Any], images: Mapping[str, Image]) -> 
     """What templates see: every setting by its name, ``services``, and the folders of the project.
 
     ``services`` are the enabled catalogue entries in start order, each with its ``name`` and its ``image`` (a dict of
-    ``images.Image``). ``project_from_output`` is the project's folder seen from the output folder.
+    ``images.Image``). ``build_secrets`` names what only carries the build.
+    ``project_from_output`` is the project's folder seen from the output folder.
     """
     services = [
         {**values["stack_services"][name], "name": name, "image": images[name].as_dict()}
         for name in start_order(values["stack_services"])
     ]
+    builds = any(service["image"]["context"] for service in services)
     return {
         **values,
         "services": services,
+        "build_secrets": [
+            name for name in ("ca_bundle", "pip_index_url") if builds and values[f"build_{name}"]
+        ],
         "project": str(layout.PROJECT),
         "project_from_output": os.path.relpath(layout.PROJECT, values["stack_output_dir"]),
         # One spelling, however Ansible was started: sys.executable may be python or python3.
@@ -120,8 +125,14 @@ def template_context(values: Mapping[str, Any], images: Mapping[str, Image]) -> 
 
 
 def _secret_files(context: Mapping[str, Any]) -> dict[str, RenderedFile]:
-    """One file per service and secret, for that service's user only; embedded processes share one user."""
+    """One file per service and secret, for that service's user only; embedded processes share one user.
+
+    The address of a package index, which may hold a password, is for whoever builds.
+    """
     files = {}
+    if "pip_index_url" in context["build_secrets"]:
+        content = context["build_pip_index_url"].encode()
+        files["secrets/pip_index_url"] = RenderedFile(content, SECRET)
     for service in context["services"] if context["secrets_delivery"] == "file" else []:
         for setting in service["secrets"]:
             content = str(context[setting]).encode()

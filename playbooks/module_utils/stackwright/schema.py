@@ -17,7 +17,7 @@ from . import layout
 from .default_comments import first_sentence, read_defaults
 from .secret_advice import vault_of
 
-OWN_KEYWORDS = {"meaning", "unit", "allowed", "secret"}
+OWN_KEYWORDS = {"meaning", "unit", "allowed", "secret", "private"}
 EVERY_SECRET = "*"
 
 
@@ -32,6 +32,7 @@ class Setting:
     allowed: str
     secret: bool
     rule: dict[str, Any]
+    private: bool = False
 
     @property
     def vault_variable(self) -> str:
@@ -43,6 +44,11 @@ class Setting:
         if self.secret:
             return vault_of(environment)
         return f"inventories/group_vars/all/{self.section}.yml"
+
+    @property
+    def printable(self) -> bool:
+        """Whether the value may be shown."""
+        return not (self.secret or self.private)
 
 
 def _allowed_form(rule: dict[str, Any]) -> str:
@@ -86,6 +92,7 @@ def parse_schema(
                 unit=entry.get("unit", ""),
                 allowed=entry.get("allowed") or _allowed_form(rule),
                 secret=entry.get("secret", False),
+                private=entry.get("private", False),
                 rule=rule,
             )
     return settings
