@@ -42,6 +42,8 @@ options:
     one asks the API itself.}
   log_commands: {type: dict, default: {}, description: Argument list per service that prints its last log lines.}
   closed_ports: {type: list, elements: dict, default: [], description: Ports that must refuse connections.}
+  address_command: {type: list, elements: str, default: [], description: "Argument list that prints the addresses of the
+    environment's containers, to tell its own published ports from others'."}
   seed_tasks: {type: list, elements: dict, default: [], description: Tasks that the schema brings with it.}
   schema_version: {type: int, description: Highest migration; by default any, without a gap.}
   roles: {type: dict, default: {}, description: Service name per role api, database and cache.}
@@ -78,9 +80,9 @@ ARGUMENTS = {
             "host": {"type": "str", "default": "127.0.0.1"},
             "port": {"type": "int", "required": True},
             "service": {"type": "str", "required": True},
-            "owned_by": {"type": "list", "elements": "str", "default": []},
         },
     },
+    "address_command": {"type": "list", "elements": "str", "default": []},
     "seed_tasks": {
         "type": "list",
         "elements": "dict",
@@ -105,16 +107,13 @@ ARGUMENTS = {
 def target_of(arguments: Mapping[str, Any]) -> Target:
     """The target that the module's arguments describe."""
     same = (
-        "environment runtime base_url sql_command redis_command sql_environment schema_version cache_ttl deadline "
-        "health_wait"
+        "environment runtime base_url sql_command redis_command sql_environment address_command schema_version "
+        "cache_ttl deadline health_wait"
     )
     return Target(
         **{name: arguments[name] for name in same.split()},
         seed_tasks=[SeedTask(**task) for task in arguments["seed_tasks"]],
-        closed_ports=[
-            ClosedPort(**{**port, "owned_by": tuple(port["owned_by"])})
-            for port in arguments["closed_ports"]
-        ],
+        closed_ports=[ClosedPort(**port) for port in arguments["closed_ports"]],
         expected_services=_commands(arguments["expected_services"]),
         log_commands=_commands(arguments["log_commands"]),
         roles=DEFAULT_ROLES | arguments["roles"],

@@ -6,6 +6,7 @@ import json
 import socket
 
 import pytest
+from stackwright.compose_commands import inside
 
 from tests.stack.conftest import Stack, run
 from tests.support.project import recap
@@ -48,6 +49,14 @@ def test_an_image_of_ours_is_labelled_with_the_version_in_its_tag(
         "docker", "inspect", "--format", line, f"{stack.prefix}{service}"
     ).stdout.split()
     assert version == reference.rpartition(":")[2]
+
+
+def test_commands_run_in_the_projects_own_container_only(stack: Stack) -> None:
+    ours = run(*inside("desafio3-swlife", "cache-redis", "redis-cli", "ping"))
+    assert (ours.returncode, ours.stdout) == (0, "PONG\n")
+    nobodys = run(*inside("desafio3-swlife-other", "cache-redis", "redis-cli", "ping"))
+    assert (nobodys.returncode, nobodys.stdout) == (1, "")
+    assert nobodys.stderr == "service cache-redis is not running\n"
 
 
 def test_an_unchanged_tree_asks_no_builder(stack: Stack) -> None:

@@ -173,15 +173,16 @@ def test_other_readers_may_fill_the_list_first(stack: Stack) -> None:
 def test_an_open_port_is_named_with_its_owner(stack: Stack) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        ours = run(stack, closed_ports=[ClosedPort("127.0.0.1", port, "banco-dados")])
-        foreign = run(
-            stack, closed_ports=[ClosedPort("127.0.0.1", port, "banco-dados", ("docker-proxy",))]
-        )
-    closed = run(stack, closed_ports=[ClosedPort("127.0.0.1", port, "banco-dados")])
+        closed_ports = [ClosedPort("127.0.0.1", port, "banco-dados")]
+        ours = run(stack, closed_ports=closed_ports)
+        foreign = run(stack, closed_ports=closed_ports, address_command=["echo", "docker-proxy"])
+        unclear = run(stack, closed_ports=closed_ports, address_command=["false"])
+    closed = run(stack, closed_ports=closed_ports)
 
     assert ours.proofs[-1].name == "ports"
     assert f"banco-dados is not reachable on 127.0.0.1:{port}" in ours.message
     assert "pid" in ours.message
+    assert unclear.proofs[-1].name == "ports"
     assert foreign.message == ""
     assert "not this environment" in foreign.proofs[-1].text
     assert closed.message == ""

@@ -10,12 +10,26 @@ ADDRESSES = (
     'docker compose --file "$0/docker-compose.yml" ps --quiet'
     " | xargs -r docker inspect --format '{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}'"
 )
+# Compose's own exec reads the whole project first, which takes longer than most of what is asked. The labels are what
+# Compose goes by too: a container of that name in another project is not taken for ours.
+EXEC = """
+id=$(docker ps --quiet --filter "label=com.docker.compose.project=$0" --filter "label=com.docker.compose.service=$1" \
+  --filter label=com.docker.compose.oneoff=False) || exit
+[ -n "$id" ] || { echo "service $1 is not running" >&2; exit 1; }
+shift
+exec docker exec "$id" "$@"
+"""
 SETTINGS_OF_INNER_PORTS = {"banco-dados": "db_port", "cache-redis": "cache_port"}
 
 
 def compose(output_dir: str, *words: str) -> list[str]:
     """``docker compose`` on the rendered file, from any working directory."""
     return ["docker", "compose", "--file", f"{output_dir}/docker-compose.yml", *words]
+
+
+def inside(project: str, service: str, *words: str) -> list[str]:
+    """A command in the running container of a service that has one."""
+    return ["sh", "-c", EXEC, project, service, *words]
 
 
 def evidence_commands(output_dir: str, services: Sequence[str]) -> dict[str, list[str]]:
@@ -49,10 +63,9 @@ def access(output_dir: str, services: Sequence[str], settings: Mapping[str, Any]
         "-q",
         "-c",
     ]
-    sql = compose(output_dir, "exec", "-T", "banco-dados", *psql)
-    redis = compose(
-        output_dir, "exec", "-T", "cache-redis", "redis-cli", "-p", str(settings["cache_port"])
-    )
+    project = settings["stack_project"]
+    sql = inside(project, "banco-dados", *psql)
+    redis = inside(project, "cache-redis", "redis-cli", "-p", str(settings["cache_port"]))
     bound = settings["api_bind_address"]
     host = "localhost" if bound in ("0.0.0.0", "127.0.0.1") else bound
     return {

@@ -36,6 +36,10 @@ class Context:
         """Run a program of the target."""
         return run(argv, self.deadline.bound(_SECONDS_PER_COMMAND), environment)
 
+    def addresses(self) -> list[str]:
+        """What tells the environment's own published ports from others'; asked for only when needed."""
+        return self.run(self.target.address_command).out.split()
+
     def sql(self, statement: str) -> str:
         """What a statement prints. Raises BrokenPromiseError."""
         done = self.run([*self.target.sql_command, statement], self.target.sql_environment)

@@ -62,14 +62,16 @@ def remove_all(context: Context) -> list[str]:
         what could not be removed, as lines of text.
     """
     try:
-        for task_id in context.sql_json(_FIND):
+        left = context.sql_json(_FIND)
+        for task_id in left:
             try:
                 context.api.ask("DELETE", f"/tasks/{int(task_id)}")
             except UnreachableError:
                 break
-        for task_id in context.sql_json(_FIND):
-            context.sql(f"{_DELETE}{int(task_id)}")
-        left = context.sql_json(_FIND)
+        if left and (left := context.sql_json(_FIND)):
+            for task_id in left:
+                context.sql(f"{_DELETE}{int(task_id)}")
+            left = context.sql_json(_FIND)
     except (BrokenPromiseError, OutOfTimeError) as error:
         reason = str(error) or "out of time"
         return [f"tasks titled '{TITLE}…' may be left: {reason}"]

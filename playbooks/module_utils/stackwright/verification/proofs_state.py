@@ -84,7 +84,8 @@ def ports(context: Context) -> Finding:
         if not _is_open(port, context):
             continue
         owner = port_owner(port.port)
-        if owner and port.owned_by and not any(word in owner.command for word in port.owned_by):
+        words = context.addresses()
+        if owner and words and not any(word in owner.command for word in words):
             foreign.append(f"{port.port} is {owner}, not this environment")
             continue
         raise BrokenPromiseError(

@@ -20,22 +20,21 @@ class SeedTask:
 
 @dataclass(frozen=True)
 class ClosedPort:
-    """A port that must not lead to ``service``.
-
-    ``owned_by`` are words, one of which is in the command line of whatever would publish this
-    environment's port (its container's address, or ``docker-proxy``). An open port whose owner is
-    known and has none of them belongs to somebody else. Empty: any open port is ours.
-    """
+    """A port that must not lead to ``service``."""
 
     host: str
     port: int
     service: str
-    owned_by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Target:
-    """A running environment. Command lines are argv lists; times are seconds."""
+    """A running environment. Command lines are argv lists; times are seconds.
+
+    ``address_command`` prints words, one of which is in the command line of whatever would publish a
+    port of this environment (the addresses of its containers). An open port whose owner is known and
+    has none of them belongs to somebody else. Without any words every open port is ours.
+    """
 
     environment: str
     runtime: str
@@ -48,6 +47,7 @@ class Target:
     sql_environment: Mapping[str, str] = field(default_factory=dict)
     log_commands: Mapping[str, Sequence[str]] = field(default_factory=dict)
     closed_ports: Sequence[ClosedPort] = ()
+    address_command: Sequence[str] = ()
     schema_version: int | None = None
     roles: Mapping[str, str] = field(default_factory=lambda: dict(DEFAULT_ROLES))
     deadline: float = 120
