@@ -119,18 +119,23 @@ def test_an_engine_without_systemd_starts_once_in_a_session_of_its_own() -> None
     done = start_apart("""
         mount -t tmpfs tmpfs /var/lib/docker
         echo $$ > /run/docker.pid  # left by an engine that died: the number now belongs to this shell
+        mkdir /run/log
+        head -c 10485761 /dev/zero > /run/log/dockerd.log
         trap 'kill "$(cat /run/docker.pid)"; while [ -e /run/docker.pid ]; do sleep 0.1; done' EXIT
         $0
         pid=$(cat /run/docker.pid)
         $0
         docker version --format '{{.Server.Version}}'
         echo "$(ps -o sid= -p $pid) $(cat /run/docker.pid)" | tr -s ' '
+        stat -c %s /run/log/dockerd.log.1
+        test "$(stat -c %s /run/log/dockerd.log)" -lt 10485761
     """)
     assert done.returncode == 0, done.stdout + done.stderr
-    version, numbers = done.stdout.splitlines()
+    version, numbers, old_log = done.stdout.splitlines()
     assert version
     session, process = numbers.split()
     assert session == process
+    assert old_log == "10485761"
 
 
 @pytest.mark.docker

@@ -21,6 +21,9 @@ if [ -s "$pid_file" ]; then
     pid=$(cat "$pid_file")
 else
     mkdir -p "$(dirname "$log")"
+    # Nobody rotates it: beyond 10 MiB it makes room for a new one, and one older log is kept. A running engine adds
+    # some 3 KB for every container it starts.
+    [ -z "$(find "$log" -size +10240k 2>/dev/null)" ] || mv -f "$log" "$log.1"
     # Containers inherit it, and a login's 1024 is too few.
     # shellcheck disable=SC3045 # dash, bash and busybox have it
     ulimit -n 1048576 2>/dev/null || true
