@@ -129,4 +129,4 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             except RefusedError:
                 skipped.append(str(host_vars["inventory_hostname"]))
             else:
-                yield claims_of(seen.environment, seen.values, _host_of(host_vars), secrets)
+                yield claims_of(seen.environment, seen.values, _host_of(host_vars), secrets, extra)

@@ -112,7 +112,10 @@ def test_a_good_secret_in_the_vault_is_accepted(name: str, seen: dict[str, Resol
 @pytest.mark.parametrize("name", ["given", "given_itself"])
 def test_a_secret_on_the_command_line_is_refused(name: str, seen: dict[str, Resolution]) -> None:
     (problem,) = seen[name].problems
-    assert problem.reason == "is given with -e, where `ps` or a plain file shows it"
+    assert (
+        problem.reason
+        == "is given with -e, and only the environment's own vault keeps it encrypted for every run"
+    )
     assert problem.where == "the command line (-e)"
 
 

@@ -146,8 +146,10 @@ class TestNeighbours:
         )
         assert run.returncode != 0
         said = run.results["dev-host"]["msg"]
-        assert "api_port: takes host port 5100, as api_port does in dev" in said
-        assert "stack_project: has the same value as in dev" in said
+        assert "environment dev: 5 problems" in said
+        assert "api_port: takes host port 5100, as api_port does in prod" in said
+        assert "stack_project: has the same value as in prod" in said
+        assert said.count("in   the command line (-e)") == said.count("    fix  ")
         assert not (prod.folder / "generated").exists()
 
     def test_the_command_line_is_not_taken_for_a_setting_of_the_others(self, prod: Project) -> None:

@@ -71,6 +71,23 @@ def test_what_is_shared_is_named_for_the_environment_beside_dev(
     assert said(shop(**changes), dev()) == {"shop": [expected]}
 
 
+def test_what_the_command_line_makes_collide_is_not_blamed_on_the_other() -> None:
+    given = {"api_port": 5100, "stack_services": services(5100)}
+    first = claims_of("dev", dev_values(**given), "localhost", ["db_password"], {"api_port"})
+    expected = {"dev": ["api_port takes host port 5100, as api_port does in shop"]}
+    assert said(first, shop()) == expected
+    assert said(shop(), first) == expected
+    (problem,) = conflicts([first, shop()], ["dev"])["dev"]
+    assert problem.where == "the command line (-e)"
+
+
+def test_what_was_given_and_does_not_collide_changes_no_blame() -> None:
+    first = claims_of("dev", dev_values(), "localhost", ["db_password"], {"db_volume"})
+    assert said(first, shop(stack_project="desafio3")) == {
+        "shop": ["stack_project has the same value as in dev"]
+    }
+
+
 def test_ports_of_replicas_count() -> None:
     (found,) = said(dev(), shop(stack_services=services(4999, 5000, 5001)))["shop"]
     assert found == "api_port takes host port 5000, as api_port does in dev"

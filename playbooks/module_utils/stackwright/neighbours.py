@@ -18,7 +18,10 @@ OWN_NAME = ("stack_project", "stack_network", "db_volume", "stack_output_dir")
 
 @dataclass(frozen=True)
 class Claims:
-    """What one environment takes on its host. Secrets are kept as digests: only equality is asked."""
+    """What one environment takes on its host. Secrets are kept as digests: only equality is asked.
+
+    ``given`` are the names of variables that the command line (-e) sets for it.
+    """
 
     environment: str
     host: str
@@ -28,12 +31,24 @@ class Claims:
     subnet: str = ""
     relaxed: bool = False
     secrets: dict[str, str] = field(default_factory=dict, repr=False)
+    given: frozenset[str] = frozenset()
+
+    def is_given_one_of(self, shared: Sequence[tuple[str, str]]) -> bool:
+        """Whether -e sets one of these settings, or the port that the other ports are derived from."""
+        names = {setting for setting, _ in shared}
+        if names.intersection(self.ports.values()):
+            names.add("api_port")
+        return not names.isdisjoint(self.given)
 
 
 def claims_of(
-    environment: str, values: Mapping[str, Any], host: str, secrets: Sequence[str]
+    environment: str,
+    values: Mapping[str, Any],
+    host: str,
+    secrets: Sequence[str],
+    given: Collection[str] = (),
 ) -> Claims:
-    """The claims of an environment on ``host``; ``secrets`` are names of secret settings.
+    """The claims of an environment on ``host``; ``secrets`` are names of secret settings, ``given`` those set with -e.
 
     ``values`` passed the schema. Settings that are not known, such as secrets in a closed vault, claim nothing.
     """
@@ -67,6 +82,7 @@ def claims_of(
             for name in secrets
             if name in values
         },
+        given=frozenset(given),
     )
 
 
@@ -93,6 +109,25 @@ def _shared(mine: Claims, theirs: Claims) -> list[tuple[str, str]]:
     return found
 
 
+def _on_one_host(mine: Claims, theirs: Claims) -> tuple[str, list[Problem]]:
+    """What two environments of one host share, and the name of the one that should change.
+
+    That is ``mine``, except where the command line changed only ``theirs``: what it set, others may be derived from.
+    """
+    if not mine.is_given_one_of(_shared(mine, theirs)) and theirs.is_given_one_of(
+        _shared(theirs, mine)
+    ):
+        mine, theirs = theirs, mine
+    shared = _shared(mine, theirs)
+    where = f"inventories/group_vars/{mine.environment}/"
+    if mine.is_given_one_of(shared):
+        where = "the command line (-e)"
+    return mine.environment, [
+        Problem(setting, f"{reason} {theirs.environment}", "give this environment its own", where)
+        for setting, reason in shared
+    ]
+
+
 def _known_secrets(strict: Claims, relaxed: Claims) -> list[Problem]:
     """Secrets of an environment with secrets_strict that one without it, such as dev, has too."""
     if strict.relaxed or not relaxed.relaxed:
@@ -113,24 +148,17 @@ def _known_secrets(strict: Claims, relaxed: Claims) -> list[Problem]:
 def conflicts(all_claims: Sequence[Claims], ours: Collection[str]) -> dict[str, list[Problem]]:
     """Conflicts between two environments of which at least one is among ``ours``, by the one that should change.
 
-    That is the later one, but never dev where it meets another: dev keeps the names and ports of the seed.
+    That is the one that -e changes, else the later one, but never dev where it meets another: dev keeps the names and
+    ports of the seed.
     """
     found: dict[str, list[Problem]] = {}
     for one, other in combinations(all_claims, 2):
         if one.environment not in ours and other.environment not in ours:
             continue
         mine, theirs = (one, other) if other.environment == "dev" else (other, one)
-        where = f"inventories/group_vars/{mine.environment}/"
         if mine.host == theirs.host:
-            found.setdefault(mine.environment, []).extend(
-                Problem(
-                    setting,
-                    f"{reason} {theirs.environment}",
-                    "give this environment its own",
-                    where,
-                )
-                for setting, reason in _shared(mine, theirs)
-            )
+            blamed, problems = _on_one_host(mine, theirs)
+            found.setdefault(blamed, []).extend(problems)
         for strict, relaxed in ((one, other), (other, one)):
             found.setdefault(strict.environment, []).extend(_known_secrets(strict, relaxed))
     return {environment: problems for environment, problems in found.items() if problems}

@@ -50,7 +50,7 @@ def _problems_of(setting: Setting, value: str, sources: Sources) -> list[Problem
     if reason:
         problems.append(Problem(name, reason, replacing(environment), sources.where_value(setting)))
     if {name, setting.vault_variable} & sources.extra_variables:
-        reason = "is given with -e, where `ps` or a plain file shows it"
+        reason = "is given with -e, and only the environment's own vault keeps it encrypted for every run"
         fix = f"leave it out; {generating(environment)}"
         problems.append(Problem(name, reason, fix, "the command line (-e)"))
     place = _readable_place(setting, value, sources)
