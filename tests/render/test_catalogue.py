@@ -94,6 +94,7 @@ def test_a_fourth_service_is_off_by_default_and_on_by_its_setting(project: Proje
     [
         ("schema", "adminer_enabled: is no setting"),
         ("defaults", "adminer_port: is missing"),
+        ("catalogue", "stack_services: has no entry for adminer, which has a partial"),
         ("partial", "templates/services/adminer.yml.j2 is missing"),
     ],
 )

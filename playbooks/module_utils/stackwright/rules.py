@@ -11,6 +11,7 @@ from typing import Any
 
 from . import layout
 from .catalogue import start_order
+from .leftovers import is_leftover
 from .problems import Problem
 from .reserved_variables import reserved_variable_problems
 from .setting_sources import Sources
@@ -128,6 +129,20 @@ def _catalogue(values: Values) -> list[tuple[str, str, str]]:
     return found
 
 
+def _partials(values: Values) -> list[tuple[str, str, str]]:
+    """A partial without an entry would render nothing, and its settings would do nothing, without a word."""
+    found = []
+    for partial in sorted((layout.TEMPLATES / "services").glob("*.yml.j2")):
+        name = partial.name.removesuffix(".yml.j2")
+        if name not in values["stack_services"] and not is_leftover([partial.name]):
+            reason = (
+                f"has no entry for {name}, which has a partial, templates/services/{partial.name}"
+            )
+            fix = "add the entry (enabled: false leaves the service out), or remove the partial"
+            found.append(("stack_services", reason, fix))
+    return found
+
+
 def _addresses(values: Values) -> list[tuple[str, str, str]]:
     found = []
     for name, parse in (
@@ -173,6 +188,7 @@ RULES: list[Callable[[Values], list[tuple[str, str, str]]]] = [
     _memory,
     _ports,
     _catalogue,
+    _partials,
     _addresses,
     _output_folder,
     _delivery,
