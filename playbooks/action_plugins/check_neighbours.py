@@ -9,24 +9,23 @@ Takes no arguments; run it once per play. Fails with every conflict, naming envi
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
 
-from ansible.errors import AnsibleActionFail, AnsibleError
+from ansible.errors import AnsibleError
 from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
 from ansible.parsing.vault import AnsibleVaultError
-from ansible.plugins.action import ActionBase
 from ansible.utils.vars import load_extra_vars
 from ansible.vars.manager import VariableManager
 from stackwright import layout
+from stackwright.environment_action import EnvironmentAction
 from stackwright.neighbours import Claims, claims_of, conflicts
 from stackwright.problems import RefusedError
 from stackwright.resolve import look_at_environment
-from stackwright.schema import load_schema
 
 INVENTORY_SUFFIXES = {".yml", ".yaml"}
 THIS_MACHINE = {"localhost", "127.0.0.1", "::1"}
@@ -53,17 +52,11 @@ def _host_of(host_vars: dict[str, Any]) -> str:
     )
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]
+class ActionModule(EnvironmentAction):
     """See the module's docstring."""
 
-    _requires_connection = False
-
-    def run(
-        self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
-    ) -> dict[str, Any]:
+    def act(self, variables: Mapping[str, Any]) -> dict[str, Any]:
         """Collect the claims of every environment and fail where two of them collide."""
-        result: dict[str, Any] = super().run(tmp, task_vars)
-        variables = task_vars or {}
         extra = set(load_extra_vars(self._loader))
         skipped: list[str] = []
         found = list(self._claims(self._hosts_in_play(variables), extra, skipped))
@@ -73,21 +66,18 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                 found.append(claims)
         problems = conflicts(found, ours)
         if problems:
-            raise AnsibleActionFail(
-                "\n".join(str(RefusedError(*item)) for item in problems.items())
-            )
+            said = "\n".join(str(RefusedError(*item)) for item in problems.items())
+            return {"failed": True, "msg": said}
         names = ", ".join(claims.environment for claims in found)
-        result["msg"] = f"no conflicts between {names}" + (
-            f"; not compared: {', '.join(skipped)}" if skipped else ""
-        )
-        return result
+        beside = f"; not compared: {', '.join(skipped)}" if skipped else ""
+        return {"msg": f"no conflicts between {names}{beside}"}
 
-    def _hosts_in_play(self, variables: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    def _hosts_in_play(self, variables: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         for host in variables["ansible_play_hosts"]:
             yield variables["hostvars"].raw_get(host)
 
     def _hosts_beside(
-        self, variables: dict[str, Any], skipped: list[str]
+        self, variables: Mapping[str, Any], skipped: list[str]
     ) -> Iterator[dict[str, Any]]:
         """Variables of the hosts outside this play: left out by --limit, or in inventories beside those in use."""
         in_use = {Path(str(source)).resolve() for source in variables["ansible_inventory_sources"]}
@@ -119,9 +109,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     def _claims(
         self, hosts: Iterator[dict[str, Any]], extra: set[str], skipped: list[str]
     ) -> Iterator[Claims]:
-        secrets = [
-            name for name, setting in load_schema(layout.SCHEMA_FILE).items() if setting.secret
-        ]
+        secrets = [name for name, setting in self.schema.items() if setting.secret]
         for host_vars in hosts:
             templar = self._templar.copy_with_new_env(available_variables=host_vars)
             try:

@@ -8,16 +8,16 @@ Takes no arguments. Returns ``changed``, ``generated`` (variable names) and ``li
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
 
-from ansible.plugins.action import ActionBase
 from stackwright import layout
-from stackwright.problems import RefusedError
+from stackwright.environment_action import EnvironmentAction
 from stackwright.resolve import check_name, environment_of
-from stackwright.schema import Setting, load_schema
+from stackwright.schema import Setting
 from stackwright.secret_vault import SecretVault
 from stackwright.vault_text import missing_secrets
 
@@ -45,32 +45,22 @@ def _lines(generated: list[Setting], kept: list[Setting], shown: str, dry: bool)
     return lines
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]
+class ActionModule(EnvironmentAction):
     """See the module's docstring."""
 
-    _requires_connection = False
-    _supports_check_mode = True
-
-    def run(
-        self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
-    ) -> dict[str, Any]:
+    def act(self, variables: Mapping[str, Any]) -> dict[str, Any]:
         """Find what is missing and add it to the vault."""
-        result: dict[str, Any] = super().run(tmp, task_vars)
-        variables = task_vars or {}
         dry = bool(self._task.check_mode)
-        try:
-            environment = environment_of(variables)
-            schema = load_schema(layout.SCHEMA_FILE)
-            inventory = Path(str(variables.get("inventory_file") or layout.INVENTORIES))
-            check_name(environment, schema["stack_environment"], inventory)
-            folder = inventory if inventory.is_dir() else inventory.parent
-            path = folder / "group_vars" / environment / "vault.yml"
-            vault = SecretVault(path, _shown(path), environment, self._loader._vault)
-            generated = vault.add(missing_secrets(schema, variables), dry)
-        except RefusedError as refused:
-            return result | {"failed": True, "msg": str(refused)}
+        environment = environment_of(variables)
+        schema = self.schema
+        inventory = Path(str(variables.get("inventory_file") or layout.INVENTORIES))
+        check_name(environment, schema["stack_environment"], inventory)
+        folder = inventory if inventory.is_dir() else inventory.parent
+        path = folder / "group_vars" / environment / "vault.yml"
+        vault = SecretVault(path, _shown(path), environment, self._loader._vault)
+        generated = vault.add(missing_secrets(schema, variables), dry)
         kept = [item for item in schema.values() if item.secret and item not in generated]
-        return result | {
+        return {
             "changed": bool(generated),
             "generated": [setting.vault_variable for setting in generated],
             "lines": _lines(generated, kept, _shown(path), dry),

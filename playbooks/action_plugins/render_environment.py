@@ -15,18 +15,14 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
 
-from ansible.plugins.action import ActionBase
-from stackwright import layout
-from stackwright.compose_check import ComposeFileError, check_schema, check_with_compose
+from stackwright.compose_check import check_schema, check_with_compose
 from stackwright.diffing import diff_of
 from stackwright.engine import Engine, probe_engine
+from stackwright.environment_action import EnvironmentAction
 from stackwright.prepare import make_choices, prepare
 from stackwright.problems import Problem, RefusedError
-from stackwright.rendering import RenderError, compile_templates
-from stackwright.resolve import resolve_environment
-from stackwright.schema import load_schema
+from stackwright.rendering import compile_templates
 from stackwright.transaction import NEXT_MANIFEST, Plan, digest, plan_tree, read_manifest
-from stackwright.unprivileged import UnprivilegedError
 from stackwright.writing import apply_plan
 
 # Ansible loads a plugin once, then forks a process per host.
@@ -81,34 +77,12 @@ def _summary(plan: Plan) -> str:
     return f"{', '.join(parts)} in {plan.root}"
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]
+class ActionModule(EnvironmentAction):
     """See the module's docstring."""
 
-    _requires_connection = False
-    _supports_check_mode = True
-
-    def run(
-        self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
-    ) -> dict[str, Any]:
+    def act(self, variables: Mapping[str, Any]) -> dict[str, Any]:
         """Validate, render, check, compare, write."""
-        result: dict[str, Any] = super().run(tmp, task_vars)
-        secrets: list[str] = []
-        environment = ""
-        try:
-            values = resolve_environment(task_vars or {}, self._templar, self._loader)
-            schema = load_schema(layout.SCHEMA_FILE)
-            secrets = [values[name] for name, setting in schema.items() if not setting.printable]
-            environment = values["stack_environment"]
-            return result | self._render(values, secrets)
-        except (RefusedError, RenderError, UnprivilegedError, ComposeFileError) as refused:
-            message = str(refused)
-            if not isinstance(refused, RefusedError):
-                message = f"environment {environment}: nothing was written\n  - {message}"
-            for secret in filter(None, secrets):
-                message = message.replace(secret, "********")
-            return result | {"failed": True, "msg": message}
-
-    def _render(self, values: dict[str, Any], secrets: list[str]) -> dict[str, Any]:
+        values = self.settings(variables)
         root = Path(values["stack_output_dir"])
         environment = values["stack_environment"]
         choices = make_choices(values, _engine(values))
@@ -126,7 +100,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             raise _edited_problem(plan, environment)
         outcome: dict[str, Any] = {"changed": not plan.is_noop, "plan": choices}
         if self._task.diff:
-            outcome["diff"] = diff_of(plan, secrets)
+            outcome["diff"] = diff_of(plan, self._hidden)
         if not self._task.check_mode and not plan.is_noop:
             try:
                 apply_plan(plan)

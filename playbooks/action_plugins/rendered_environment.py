@@ -12,72 +12,55 @@ happened), and when current ``settings`` (all that may be shown) and ``access`` 
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
 
-from ansible.plugins.action import ActionBase
 from stackwright import layout
 from stackwright.access import access, evidence_commands
-from stackwright.embedded.errors import EmbeddedError
+from stackwright.environment_action import EnvironmentAction
 from stackwright.prepare import prepare
-from stackwright.problems import RefusedError
-from stackwright.rendering import RenderError
-from stackwright.resolve import environment_of, resolve_environment
+from stackwright.resolve import environment_of
 from stackwright.running import running_runtimes
-from stackwright.schema import load_schema
 from stackwright.templating import plain
 from stackwright.transaction import plan_tree, read_manifest
-from stackwright.unprivileged import UnprivilegedError
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]
+class ActionModule(EnvironmentAction):
     """See the module's docstring."""
 
-    _requires_connection = False
-    _supports_check_mode = True
-
-    def run(
-        self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
-    ) -> dict[str, Any]:
+    def act(self, variables: Mapping[str, Any]) -> dict[str, Any]:
         """Read the manifest, and with ``current`` compare it with the settings."""
-        result: dict[str, Any] = super().run(tmp, task_vars)
-        variables = task_vars or {}
-        try:
-            environment = environment_of(variables)
-            output = Path(str(self._templar.template(variables["stack_output_dir"])))
-            manifest = read_manifest(output)
-            advice = f"ansible-playbook -i {variables.get('inventory_file')} playbooks/render.yml"
-            if not manifest:
-                return result | {
-                    "failed": True,
-                    "msg": f"{environment}: nothing is rendered in {output} yet. Run: {advice}",
-                }
-            facts = {name: value for name, value in manifest.items() if name != "files"}
-            facts |= {"output_dir": str(output), "project_dir": str(layout.PROJECT), "settings": {}}
-            facts["running"] = running_runtimes(output, manifest["project"])
-            where = (manifest["runtime"], str(output), manifest["services"])
-            facts["evidence"] = evidence_commands(*where)
-            facts["logs"] = {
-                name: facts["evidence"][f"log of {name}"] for name in manifest["services"]
+        environment = self._environment = environment_of(variables)
+        output = Path(str(self._templar.template(variables["stack_output_dir"])))
+        manifest = read_manifest(output)
+        advice = f"ansible-playbook -i {variables.get('inventory_file')} playbooks/render.yml"
+        if not manifest:
+            return {
+                "failed": True,
+                "msg": f"{environment}: nothing is rendered in {output} yet. Run: {advice}",
             }
-            if plain(self._templar.template(self._task.args.get("current", True))):
-                values = resolve_environment(variables, self._templar, self._loader)
-                reason = self._stale(values, manifest)
-                if reason:
-                    return result | {
-                        "failed": True,
-                        "msg": f"{environment}: {output} {reason}. Run: {advice}",
-                    }
-                schema = load_schema(layout.SCHEMA_FILE)
-                facts["settings"] = {
-                    name: value for name, value in values.items() if schema[name].printable
+        facts = {name: value for name, value in manifest.items() if name != "files"}
+        facts |= {"output_dir": str(output), "project_dir": str(layout.PROJECT), "settings": {}}
+        facts["running"] = running_runtimes(output, manifest["project"])
+        where = (manifest["runtime"], str(output), manifest["services"])
+        facts["evidence"] = evidence_commands(*where)
+        facts["logs"] = {name: facts["evidence"][f"log of {name}"] for name in manifest["services"]}
+        if plain(self._templar.template(self._task.args.get("current", True))):
+            values = self.settings(variables)
+            reason = self._stale(values, manifest)
+            if reason:
+                return {
+                    "failed": True,
+                    "msg": f"{environment}: {output} {reason}. Run: {advice}",
                 }
-                facts["access"] = access(*where, values)
-            return result | {"ansible_facts": {"_stack": facts}}
-        except (RefusedError, RenderError, UnprivilegedError, EmbeddedError) as refused:
-            return result | {"failed": True, "msg": str(refused)}
+            facts["settings"] = {
+                name: value for name, value in values.items() if self.schema[name].printable
+            }
+            facts["access"] = access(*where, values)
+        return {"ansible_facts": {"_stack": facts}}
 
     def _stale(self, values: dict[str, Any], manifest: dict[str, Any]) -> str:
         """Why the rendered files are not what the settings ask for, or nothing."""

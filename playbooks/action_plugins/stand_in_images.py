@@ -6,30 +6,20 @@ Takes no arguments; reads the setting ``debian_mirror``, which is part of what t
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
 
-from ansible.plugins.action import ActionBase
 from stackwright.base_images import stand_ins
-from stackwright.problems import RefusedError
-from stackwright.resolve import resolve_environment
+from stackwright.environment_action import EnvironmentAction
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]
+class ActionModule(EnvironmentAction):
     """See the module's docstring."""
 
-    _requires_connection = False
-    _supports_check_mode = True
-
-    def run(
-        self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
-    ) -> dict[str, Any]:
+    def act(self, variables: Mapping[str, Any]) -> dict[str, Any]:
         """Validate the settings and name the images."""
-        result: dict[str, Any] = super().run(tmp, task_vars)
-        try:
-            values = resolve_environment(task_vars or {}, self._templar, self._loader)
-        except RefusedError as refused:
-            return result | {"failed": True, "msg": str(refused)}
-        return result | {"ansible_facts": {"_stand_ins": stand_ins(values["debian_mirror"])}}
+        mirror = self.settings(variables)["debian_mirror"]
+        return {"ansible_facts": {"_stand_ins": stand_ins(mirror)}}
