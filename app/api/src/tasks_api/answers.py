@@ -17,15 +17,23 @@ from tasks_api.models import Task
 
 JSON = "application/json"
 
-Source = Annotated[Literal["cache", "database"], Meta(description="Where the answer comes from.")]
-State = Literal["healthy", "unhealthy"]
+Source = Annotated[
+    Literal["cache", "database"],
+    Meta(description="Where the answer comes from.", extra_json_schema={"type": "string"}),
+]
+Count = Annotated[int, Meta(description="How many tasks are shown.", examples=[1], ge=0)]
+State = Annotated[
+    Literal["healthy", "unhealthy"],
+    Meta(examples=["healthy"], extra_json_schema={"type": "string"}),
+]
+Counter = Annotated[int, Meta(examples=[1000], ge=0)]
 
 
 class TaskList(Struct):
     """All tasks, newest first."""
 
     source: Source
-    count: int
+    count: Count
     tasks: list[Task]
 
 
@@ -33,10 +41,14 @@ class TaskPage(Struct):
     """Some tasks, newest first."""
 
     source: Source
-    count: int
+    count: Count
     tasks: list[Task]
     next_cursor: Annotated[
-        str | None, Meta(description="Give it as `cursor` to get the tasks after these.")
+        str | None,
+        Meta(
+            description="Give it as `cursor` to get the tasks after these; null if there are none.",
+            examples=["1769860800123456.1"],
+        ),
     ]
 
 
@@ -57,10 +69,10 @@ class TaskChanged(Struct):
 class Index(Struct):
     """What the API is, and what it offers."""
 
-    name: str
-    version: str
-    environment: str
-    endpoints: dict[str, str]
+    name: Annotated[str, Meta(examples=["Tasks API"])]
+    version: Annotated[str, Meta(examples=["1.0.0"])]
+    environment: Annotated[str, Meta(examples=["dev"])]
+    endpoints: Annotated[dict[str, str], Meta(examples=[{"GET /tasks/:id": "Show one task."}])]
 
 
 class Health(Struct):
@@ -80,25 +92,25 @@ class Liveness(Struct):
 class CacheStatistics(Struct):
     """Counters of the Redis server, from its INFO."""
 
-    connected_clients: int
-    used_memory_human: str
-    total_commands_processed: int
-    keyspace_hits: int
-    keyspace_misses: int
+    connected_clients: Counter
+    used_memory_human: Annotated[str, Meta(examples=["1.05M"])]
+    total_commands_processed: Counter
+    keyspace_hits: Counter
+    keyspace_misses: Counter
 
 
 class Message(Struct):
     """What was done."""
 
-    message: str
+    message: Annotated[str, Meta(examples=["Cache cleared successfully"])]
 
 
 class Problem(Struct):
-    """What is wrong: a code that stays the same, a sentence, and a reason for each field."""
+    """What is wrong: a code that stays the same, and sentences for people."""
 
     code: Annotated[str, Meta(examples=["task_not_found"])]
-    message: str
-    fields: dict[str, str]
+    message: Annotated[str, Meta(examples=["There is no task with this id."])]
+    fields: Annotated[dict[str, str], Meta(description="A reason for each field.", examples=[{}])]
 
 
 class Error(Struct):

@@ -13,8 +13,20 @@ from typing import NoReturn
 from flask import request
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from tasks_api.errors import ApiError, Malformed, Unprocessable
+from tasks_api.errors import (
+    BODY_TOO_LARGE,
+    Malformed,
+    Unprocessable,
+    UnsupportedMediaType,
+)
 from tasks_api.services import services
+
+ERRORS = (
+    Malformed("The request body is not valid JSON."),
+    BODY_TOO_LARGE,
+    UnsupportedMediaType(),
+)
+"""What an operation that reads an object may answer because of its body."""
 
 
 def receive() -> None:
@@ -39,7 +51,7 @@ def read_object() -> dict[str, object]:
     """The JSON object in the body of the current request.
 
     Raises:
-        ApiError: 415 for another type than uncompressed application/json in UTF-8.
+        UnsupportedMediaType: 415 for another type than uncompressed application/json in UTF-8.
         Malformed: 400, the body is not JSON.
         Unprocessable: 422, the body is JSON but no object.
     """
@@ -54,12 +66,7 @@ def _require_json() -> None:
     charset = request.mimetype_params.get("charset", "utf-8").lower()
     encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
     if request.mimetype != "application/json" or charset != "utf-8" or encoding != "identity":
-        raise ApiError(
-            415,
-            "unsupported_media_type",
-            "The request body must be application/json in UTF-8, not compressed.",
-            headers={"Accept": "application/json"},
-        )
+        raise UnsupportedMediaType
 
 
 def _decode(data: bytes) -> object:

@@ -5,22 +5,25 @@ from __future__ import annotations
 from flask import Blueprint, Response
 
 from tasks_api.answers import CacheStatistics, Message
-from tasks_api.openapi import describe
+from tasks_api.errors import Unavailable
+from tasks_api.operations import describe
 from tasks_api.responses import json_response
 from tasks_api.services import services
+
+_DOWN = Unavailable("cache")
 
 blueprint = Blueprint("cache", __name__, url_prefix="/cache")
 
 
 @blueprint.get("/stats")
-@describe({200: CacheStatistics}, errors=[503])
+@describe({200: CacheStatistics}, errors=[_DOWN])
 def statistics() -> Response:
     """Show the counters of Redis."""
     return json_response(services().cache.statistics())
 
 
 @blueprint.post("/clear")
-@describe({200: Message}, errors=[503])
+@describe({200: Message}, errors=[_DOWN])
 def clear() -> Response:
     """Empty the cache."""
     services().cache.clear()

@@ -57,6 +57,18 @@ class Malformed(ApiError):
         super().__init__(400, "malformed_json", message)
 
 
+class UnsupportedMediaType(ApiError):
+    """415: the body is of another type than uncompressed application/json in UTF-8."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            415,
+            "unsupported_media_type",
+            "The request body must be application/json in UTF-8, not compressed.",
+            headers={"Accept": "application/json"},
+        )
+
+
 class Unprocessable(ApiError):
     """422: well-formed JSON that describes no task; `fields` says what is wrong where."""
 
@@ -78,6 +90,10 @@ class Unavailable(ApiError):
             headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
         )
         self.outcome_unknown = outcome_unknown
+
+
+BODY_TOO_LARGE = ApiError(413, *_RAISED_BY_FLASK[413])
+"""What Werkzeug's RequestEntityTooLarge is answered with."""
 
 
 def register(app: Flask) -> None:

@@ -100,7 +100,8 @@ class Front:
         return Answer(int(status[:3]), body, dict(headers)), environ.get(ROUTE, "none")
 
     def _finish(self, environ: Environ, answer: Answer) -> None:
-        wanted = environ.get("HTTP_IF_NONE_MATCH")
+        reads = environ["REQUEST_METHOD"] == "GET"  # what was written is not "not modified"
+        wanted = reads and environ.get("HTTP_IF_NONE_MATCH")
         if wanted and answer.status == 200 and unchanged(answer.headers.get("ETag", ""), wanted):
             kept = {
                 name: answer.headers[name]

@@ -8,7 +8,7 @@ from tasks_api import __version__, metrics, openapi, queries
 from tasks_api.answers import JSON, Health, Index, Liveness, State
 from tasks_api.database import Database
 from tasks_api.errors import RETRY_AFTER_SECONDS, Unavailable
-from tasks_api.openapi import describe
+from tasks_api.operations import describe, endpoints
 from tasks_api.responses import json_response
 from tasks_api.services import services
 
@@ -21,11 +21,11 @@ blueprint = Blueprint("health", __name__)
 def index() -> Response:
     """Describe the API."""
     environment = services().config.environment
-    return json_response(Index("Tasks API", __version__, environment, openapi.endpoints()))
+    return json_response(Index("Tasks API", __version__, environment, endpoints()))
 
 
 @blueprint.get("/health")
-@describe({200: Health, 503: Health})
+@describe({200: Health, 503: Health}, shows={503: {"database": "unhealthy"}})
 def health() -> Response:
     """Tell the state of API, cache and database; 503 if tasks cannot be served."""
     _, database, cache = services()

@@ -19,7 +19,8 @@ from tasks_api.errors import ApiError, Unprocessable
 from tasks_api.queries import RETURNING, SHOWN, Task, insertion
 
 HEADER = "Idempotency-Key"
-_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+KEY = "^[!-~]{1,255}$"
+"""The pattern of a key."""
 
 # Keys are of use for a day. Old ones go a few at a time, in passing.
 _CREATE = f"""
@@ -34,6 +35,13 @@ _CREATE = f"""
 _FIND = "SELECT request, (task->>'id')::integer, task::text FROM idempotency_keys WHERE key = %s"
 
 
+class KeyReused(ApiError):
+    """422: the key was used for another task, as the draft has it."""
+
+    def __init__(self) -> None:
+        super().__init__(422, "idempotency_key_reused", f"This {HEADER} was used for another task.")
+
+
 class Created(NamedTuple):
     """A task, and whether an earlier request with the same key created it."""
 
@@ -46,10 +54,10 @@ def create_once(database: Database, key: str, values: dict[str, object]) -> Crea
 
     Raises:
         Unprocessable: 422, the key is none.
-        ApiError: 422, the key was used for another task.
+        KeyReused: 422.
         Unavailable: 503; the same request may be sent again.
     """
-    if not _KEY.fullmatch(key):
+    if not re.fullmatch(KEY, key):
         raise Unprocessable(
             f"{HEADER} is not acceptable.", {HEADER: "Must be 1 to 255 visible ASCII characters."}
         )
@@ -65,5 +73,5 @@ def create_once(database: Database, key: str, values: dict[str, object]) -> Crea
     if row is None:  # it went with the outdated ones just now
         return create_once(database, key, values)
     if bytes(row[0]) != request:
-        raise ApiError(422, "idempotency_key_reused", f"This {HEADER} was used for another task.")
+        raise KeyReused
     return Created(Task(row[1], row[2].encode()), replayed=True)

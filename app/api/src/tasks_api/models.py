@@ -13,12 +13,15 @@ from msgspec.structs import fields
 LARGEST_ID = 2**31 - 1
 """PostgreSQL's `integer`, the type of a task's id."""
 
+# Patterns mean the same to Python, to ECMA-262, which JSON Schema follows, and to Rust: \\s would not.
+_BLANK = r"\u0001-\u0020\u007f-\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
+
 # Each description says what a value must be, also to who sent another one. PostgreSQL's text cannot
 # hold NUL.
 Id = Annotated[
     int,
     Meta(
-        description="A whole number from 1.",
+        description="A whole number from 1 to 2147483647.",
         examples=[1],
         ge=1,
         le=LARGEST_ID,
@@ -32,7 +35,7 @@ Title = Annotated[
         examples=["Write the report"],
         min_length=1,
         max_length=255,
-        pattern=r"^[^\u0000]*[^\s\u0000][^\u0000]*$",
+        pattern=rf"^[{_BLANK}]*[^\u0000{_BLANK}][^\u0000]*$",
     ),
 ]
 Description = Annotated[
@@ -45,7 +48,11 @@ Description = Annotated[
 ]
 Status = Annotated[
     Literal["pending", "in_progress", "completed"],
-    Meta(description="One of pending, in_progress, completed.", examples=["in_progress"]),
+    Meta(
+        description="One of pending, in_progress, completed.",
+        examples=["in_progress"],
+        extra_json_schema={"type": "string"},
+    ),
 ]
 Moment = Annotated[
     str,

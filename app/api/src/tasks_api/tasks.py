@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from flask import Blueprint, Response, request
 
-from tasks_api import answers, idempotency, paging, queries
+from tasks_api import answers, body, idempotency, paging, queries
 from tasks_api.answers import OneTask, TaskChanged, TaskList, TaskPage
-from tasks_api.body import read_object
 from tasks_api.cache import LIST_KEY, Reading, task_key
+from tasks_api.errors import TaskNotFound, Unavailable, Unprocessable
 from tasks_api.models import NewTask, TaskChanges
-from tasks_api.openapi import Header, describe
+from tasks_api.operations import Header, describe
 from tasks_api.paging import TaskQuery
+from tasks_api.query import read_query
 from tasks_api.responses import json_response
 from tasks_api.services import services
-from tasks_api.validation import Model, task_id
+from tasks_api.validation import NOT_ACCEPTABLE, Model, task_id
 from tasks_api.versions import list_tag, task_tag, wanted_versions
 
 READING = "tasks_api.reading"
@@ -22,28 +25,42 @@ READING = "tasks_api.reading"
 _NEW_TASK = Model(NewTask)
 _TASK_CHANGES = Model(TaskChanges)
 _TASK_QUERY = Model(TaskQuery, texts=True)
-_IF_MATCH = Header("If-Match", "ETags of the task: do it only if it has one of these versions.")
+_IF_MATCH = Header(
+    "If-Match",
+    "ETags of the task: do it only if it has one of these versions.",
+    {"examples": ['"2026-01-31T12:00:00.123456"']},
+)
 _ONCE = Header(
     idempotency.HEADER,
-    "Any text of the client's choice: a request sent again with it creates no second task.",
+    "Chosen by the client, anew for each task: a request sent again with it, within a day, creates"
+    " no second task and is answered as the first.",
+    {"examples": ["b5d0a9c2-1f0e-4c7a"], "pattern": idempotency.KEY},
 )
+_BAD_QUERY = Unprocessable(NOT_ACCEPTABLE, {"limit": "Must be a whole number from 1 to 500."})
+_BAD_BODY = Unprocessable(NOT_ACCEPTABLE, {"title": "Is required."})
+_NO_CHANGE = Unprocessable(NOT_ACCEPTABLE, {"owner": "Is not known here."})
+_DOWN = Unavailable("database")
 
 blueprint = Blueprint("tasks", __name__)
 
 
 @blueprint.get("/tasks")
-@describe({200: (TaskList, TaskPage)}, errors=[422, 503], query=TaskQuery, tagged=True)
+@describe({200: (TaskList, TaskPage)}, errors=[_BAD_QUERY, _DOWN], query=TaskQuery, tagged=True)
 def list_tasks() -> Response:
-    """List all tasks, newest first; with a query, some of them in pages."""
+    """List all tasks, newest first; with a query, some of them in pages.
+
+    With any parameter the answer is a page of at most `limit` tasks, and its `next_cursor` leads to
+    the next one.
+    """
     _, database, cache = services()
-    if request.query_string:
-        return _page()
+    if query := read_query():
+        return _page(query)
     tasks, source = cache.fetch(LIST_KEY, lambda: queries.list_tasks(database), _reading(LIST_KEY))
     return json_response(answers.listed(source, tasks), ETag=list_tag(tasks))
 
 
 @blueprint.get("/tasks/<id>")
-@describe({200: OneTask}, errors=[404, 503], tagged=True)
+@describe({200: OneTask}, errors=[TaskNotFound(), _DOWN], tagged=True)
 def get_task(id: str) -> Response:
     """Show one task."""
     _, database, cache = services()
@@ -56,15 +73,16 @@ def get_task(id: str) -> Response:
 @blueprint.post("/tasks")
 @describe(
     {201: TaskChanged},
-    errors=[400, 413, 415, 422, 503],
+    errors=[*body.ERRORS, _BAD_BODY, idempotency.KeyReused(), _DOWN],
     body=NewTask,
     headers=[_ONCE],
+    sends=["ETag", "Idempotency-Replayed"],
     links=["get_task", "update_task", "delete_task"],
 )
 def create_task() -> Response:
-    """Create a task: title, and if wanted description and status."""
+    """Create a task; only its title is needed."""
     _, database, cache = services()
-    values = _NEW_TASK.check(read_object())
+    values = _NEW_TASK.check(body.read_object())
     key = request.headers.get(idempotency.HEADER)
     replayed = False
     with cache.writing():
@@ -82,38 +100,44 @@ def create_task() -> Response:
 @blueprint.put("/tasks/<id>")
 @describe(
     {200: TaskChanged},
-    errors=[400, 404, 412, 413, 415, 422, 503],
+    shows={200: {"message": "Task updated successfully"}},
+    errors=[*body.ERRORS, TaskNotFound(), queries.VersionMismatch(), _NO_CHANGE, _DOWN],
     body=TaskChanges,
     headers=[_IF_MATCH],
+    sends=["ETag"],
 )
 def update_task(id: str) -> Response:
     """Change the given fields of a task."""
     _, database, cache = services()
     number = task_id(id)
-    values = _TASK_CHANGES.check_some(read_object())
-    versions = wanted_versions(request.headers.get("If-Match"))
+    values = _TASK_CHANGES.check_some(body.read_object())
+    versions = _versions()
     with cache.writing(number):
         task = queries.update_task(database, number, values, versions)
     return _changed("updated", task)
 
 
 @blueprint.delete("/tasks/<id>")
-@describe({200: TaskChanged}, errors=[404, 412, 503], headers=[_IF_MATCH])
+@describe(
+    {200: TaskChanged},
+    shows={200: {"message": "Task deleted successfully"}},
+    errors=[TaskNotFound(), queries.VersionMismatch(), _DOWN],
+    headers=[_IF_MATCH],
+    sends=["ETag"],
+)
 def delete_task(id: str) -> Response:
     """Delete a task."""
     _, database, cache = services()
     number = task_id(id)
-    versions = wanted_versions(request.headers.get("If-Match"))
+    versions = _versions()
     with cache.writing(number):
         task = queries.delete_task(database, number, versions)
     return _changed("deleted", task)
 
 
-def _page() -> Response:
-    # A list is what no parameter takes, so one that is given twice is refused by its name.
-    given = {name: v[0] if len(v) == 1 else v for name, v in request.args.lists()}
-    query = _TASK_QUERY.check(given)
-    tasks, cursor = paging.read_page(services().database, TaskQuery(**query))
+def _page(query: dict[str, str]) -> Response:
+    wanted = TaskQuery(**_TASK_QUERY.check(query))
+    tasks, cursor = paging.read_page(services().database, wanted)
     return json_response(answers.paged(tasks, cursor), ETag=list_tag(tasks))
 
 
@@ -122,6 +146,10 @@ def _reading(key: str) -> Reading:
         reading: Reading = request.environ[READING]
         return reading
     return services().cache.read(key)
+
+
+def _versions() -> list[datetime] | None:
+    return wanted_versions(request.headers.get("If-Match"), request.headers.get("If-None-Match"))
 
 
 def _changed(what: str, task: queries.Task, status: int = 200) -> Response:

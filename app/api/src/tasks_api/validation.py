@@ -15,6 +15,7 @@ from tasks_api.models import LARGEST_ID
 
 _ID = re.compile(r"[1-9][0-9]{0,9}")
 _MOST_UNKNOWN_REPORTED = 10
+NOT_ACCEPTABLE = "Some fields are missing or not acceptable."
 
 
 class Model:
@@ -40,7 +41,7 @@ class Model:
         problems: dict[str, str] = {}
         values: dict[str, Any] = {}
         for name in [name for name in data if name not in self._members][:_MOST_UNKNOWN_REPORTED]:
-            problems[_printable(name)] = "Is not known here."
+            problems[printable(name)] = "Is not known here."
         for name in self._required:
             if name not in data:
                 problems[name] = "Is required."
@@ -52,7 +53,7 @@ class Model:
                 except (msgspec.ValidationError, UnicodeEncodeError):
                     problems[name] = self._wanted[name]
         if problems:
-            raise Unprocessable("Some fields are missing or not acceptable.", problems)
+            raise Unprocessable(NOT_ACCEPTABLE, problems)
         return values
 
     def check_some(self, data: Mapping[str, object]) -> dict[str, Any]:
@@ -70,7 +71,7 @@ def _wanted(kind: Any) -> str:
     return next(_wanted(part) for part in kind.__args__ if hasattr(part, "__metadata__"))
 
 
-def _printable(name: str) -> str:
+def printable(name: str) -> str:
     """A name of the client's, short enough and in UTF-8."""
     return name[:100].encode("utf-8", "replace").decode()
 

@@ -26,18 +26,26 @@ def list_tag(tasks: bytes) -> str:
 
 
 def unchanged(tag: str, if_none_match: str) -> bool:
-    """Whether the header If-None-Match names the version `tag`; weak comparison."""
+    """Whether the header If-None-Match names the version `tag`; weak comparison.
+
+    What has no tag, an empty one, is never unchanged.
+    """
+    if not tag:
+        return False
     opaque = tag.removeprefix("W/").strip('"')
     return if_none_match.strip() == "*" or opaque in (
         found[2] for found in _TAG.finditer(if_none_match)
     )
 
 
-def wanted_versions(if_match: str | None) -> list[datetime] | None:
-    """The versions of a task that the header If-Match allows; None: any.
+def wanted_versions(if_match: str | None, if_none_match: str | None) -> list[datetime] | None:
+    """The versions of a task that the header If-Match allows to be changed; None: any.
 
-    Weak tags, and those that are of no task, match none.
+    Weak tags, and those that are of no task, match none. With ``If-None-Match: *``, which asks for
+    there to be no such task, it is none either.
     """
+    if if_none_match and if_none_match.strip() == "*":
+        return []
     if if_match is None or if_match.strip() == "*":
         return None
     versions = []
