@@ -28,6 +28,8 @@ from tasks_api.trust import Trust
 LIST_KEY = "all_tasks"
 # Reading a cold value takes milliseconds. Who waited in vain reads the database too.
 _LEASE_WAITS_SECONDS = (0.002, 0.004, 0.008, 0.016, 0.02)
+# Who asks for the counters or for an empty cache waits for Redis, not for a task.
+_ADMIN_SECONDS = 2.0
 _logger = logging.getLogger(__name__)
 
 
@@ -110,11 +112,11 @@ class TaskCache:
 
     def clear(self) -> None:
         """Empty the Redis database. Raises Unavailable."""
-        self._ask("FLUSHDB")
+        self._ask("FLUSHDB", patience=_ADMIN_SECONDS)
 
     def statistics(self) -> CacheStatistics:
         """The server's counters that the API shows. Raises Unavailable."""
-        lines = self._ask("INFO").decode().splitlines()
+        lines = self._ask("INFO", patience=_ADMIN_SECONDS).decode().splitlines()
         counters = dict(line.split(":", 1) for line in lines if ":" in line)
         return msgspec.convert(counters, CacheStatistics, strict=False)
 
@@ -185,9 +187,9 @@ class TaskCache:
                 return
         self._trust.report_missed_end()
 
-    def _ask(self, *command: str) -> bytes:
+    def _ask(self, *command: str, patience: float | None = None) -> bytes:
         try:
-            return cast(bytes, self._link.call(*command))
+            return cast(bytes, self._link.call(*command, patience=patience))
         except RedisError as error:
             self._trust.lost(error)
             raise Unavailable("cache") from None

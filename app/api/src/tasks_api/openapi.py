@@ -38,6 +38,7 @@ _HEADERS = {
     "Retry-After": "Seconds after which to try again.",
 }
 _SENT_WITH = {201: ["Location"], 304: ["ETag"], 415: ["Accept"], 503: ["Retry-After"]}
+_LINKED = {"path.id": "$response.body#/task/id"}
 _SENT_AT_TIMES = {"Idempotency-Replayed"}
 
 
@@ -160,9 +161,9 @@ def _answer(
         "content": _content(kinds, schemas, operation.shows.get(status)),
     }
     if operation.links:
-        found = {"id": "$response.body#/task/id"}
         described["links"] = {
-            name: {"operationId": name, "parameters": found} for name in operation.links
+            name: {"operationId": name, "parameters": _LINKED | parameters}
+            for name, parameters in operation.links.items()
         }
     return described
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
 
@@ -39,7 +39,7 @@ class Operation:
     none of ours; `shows` is what its example says other than the declaration's. `errors` are all
     that it may answer instead. A `tagged` answer has an ETag and
     minds If-None-Match. `sends` are further headers of a successful answer. `links` are operations
-    on the task that is answered.
+    on the task that is answered, with the parameters they take from the answer beside its id.
     """
 
     answers: dict[int, Shape]
@@ -50,7 +50,7 @@ class Operation:
     headers: Iterable[Header] = ()
     tagged: bool = False
     sends: Iterable[str] = ()
-    links: Iterable[str] = ()
+    links: Mapping[str, dict[str, str]] = field(default_factory=dict)
 
     @property
     def shapes(self) -> list[type[Struct]]:

@@ -12,7 +12,7 @@ from redis.retry import Retry
 from tasks_api.config import Config
 
 TIMEOUT_SECONDS = 0.06
-"""The most that one command, or one attempt to connect, may take."""
+"""The most that one command, or one attempt to connect, may take while a task is waited for."""
 
 
 class RedisLink:
@@ -36,8 +36,10 @@ class RedisLink:
         self._threads = threading.local()
         self._generation = 0
 
-    def call(self, *command: str | bytes | int) -> Any:
+    def call(self, *command: str | bytes | int, patience: float | None = None) -> Any:
         """Send one command and return the reply.
+
+        With `patience` the reply may take so many seconds, else TIMEOUT_SECONDS.
 
         Raises:
             redis.ConnectionError, redis.TimeoutError: no answer in time; whether the command was
@@ -49,7 +51,9 @@ class RedisLink:
             threads.generation = self._generation
         connection: Connection = threads.connection
         connection.send_command(*command)  # type: ignore[no-untyped-call]
-        return connection.read_response()
+        if patience is None:
+            return connection.read_response()
+        return connection.read_response(timeout=patience)
 
     def renew(self) -> None:
         """Let every thread connect anew: the server was away, and the old connections are dead."""

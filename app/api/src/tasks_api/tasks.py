@@ -30,6 +30,7 @@ _IF_MATCH = Header(
     "ETags of the task: do it only if it has one of these versions.",
     {"examples": ['"2026-01-31T12:00:00.123456"']},
 )
+_SAME_VERSION = {"header.If-Match": "$response.header.ETag"}
 _ONCE = Header(
     idempotency.HEADER,
     "Chosen by the client, anew for each task: a request sent again with it, within a day, creates"
@@ -77,7 +78,7 @@ def get_task(id: str) -> Response:
     body=NewTask,
     headers=[_ONCE],
     sends=["ETag", "Idempotency-Replayed"],
-    links=["get_task", "update_task", "delete_task"],
+    links={"get_task": {}, "update_task": _SAME_VERSION, "delete_task": _SAME_VERSION},
 )
 def create_task() -> Response:
     """Create a task; only its title is needed."""
