@@ -1,0 +1,72 @@
+"""A newcomer adds a field to a task: a migration and one line in one model, and nothing else."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tests.api.servers import API_SOURCE, ApiProcess, Postgres
+
+MIGRATION = "ALTER TABLE tasks ADD COLUMN priority integer NOT NULL DEFAULT 3"
+FIELD = "    priority: Annotated[int, Meta(description='A whole number from 1 to 5.', ge=1, le=5)] = 3\n"
+LAST = "    updated_at: Moment\n"
+
+
+def test_a_new_field_is_in_everything(
+    api: ApiProcess,
+    api_environment: dict[str, str],
+    postgres: Postgres,
+    database: str,
+    tmp_path: Path,
+) -> None:
+    source = tmp_path / "src"
+    shutil.copytree(API_SOURCE, source, ignore=shutil.ignore_patterns("__pycache__"))
+    models = source / "tasks_api/models.py"
+    text = models.read_text(encoding="utf-8")
+    assert text.count(LAST) == 1
+    models.write_text(text.replace(LAST, LAST + FIELD), encoding="utf-8")
+    postgres.execute(MIGRATION, database)
+    api.start(**api_environment, PYTHONPATH=str(source))
+    ask = asking(api)
+
+    assert ask("POST", "/tasks", {"title": "t"})["task"]["priority"] == 3
+    created = ask("POST", "/tasks", {"title": "t", "priority": 5})["task"]
+    assert created["priority"] == 5
+    address = f"/tasks/{created['id']}"
+    changed = ask("PUT", address, {"priority": 1})["task"]
+    assert changed == created | {"priority": 1, "updated_at": changed["updated_at"]}
+    for source_named in ("database", "cache"):
+        one, everything = ask("GET", address), ask("GET", "/tasks")
+        assert one == {"source": source_named, "task": changed}
+        assert everything["source"] == source_named
+        assert [task["priority"] for task in everything["tasks"]] == [1, 3, 3, 3, 3]
+    assert ask("GET", "/tasks?limit=1")["tasks"] == [changed]
+    assert ask("POST", "/tasks", {"title": "t", "priority": 6})["error"]["fields"] == {
+        "priority": "Must be a whole number from 1 to 5."
+    }
+    schemas = ask("GET", "/openapi.json")["components"]["schemas"]
+    described = {
+        "type": "integer",
+        "minimum": 1,
+        "maximum": 5,
+        "description": "A whole number from 1 to 5.",
+    }
+    assert schemas["Task"]["properties"]["priority"] == described | {"default": 3}
+    assert "priority" in schemas["Task"]["required"]
+    for name in ("NewTask", "TaskChanges"):
+        assert schemas[name]["properties"]["priority"] == described
+        assert "priority" not in schemas[name]["required"]
+
+
+def asking(api: ApiProcess) -> Callable[..., Any]:
+    """Return a function that sends one request and returns what the JSON of its answer says."""
+
+    def ask(method: str, path: str, body: object = None) -> Any:
+        headers = {"Content-Type": "application/json"}
+        text = None if body is None else json.dumps(body)
+        return json.loads(api.request(method, path, text, headers)[1])
+
+    return ask

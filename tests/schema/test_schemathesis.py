@@ -1,0 +1,62 @@
+"""schemathesis: thousands of requests made from /openapi.json, valid and invalid, alone and in chains.
+
+All of its checks are on, and one of ours: see `schemathesis.toml` and `schemathesis_hooks.py`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.api.servers import ApiProcess
+
+FOLDER = Path(__file__).parent
+CASES = 1000
+# The others take nothing: there is one request each, and its variants with other methods and types.
+WITH_INPUT = [
+    "GET /tasks",
+    "POST /tasks",
+    "GET /tasks/{id}",
+    "PUT /tasks/{id}",
+    "DELETE /tasks/{id}",
+]
+
+
+@pytest.mark.slow
+def test_answers_are_as_described(
+    api: ApiProcess, api_environment: dict[str, str], tmp_path: Path
+) -> None:
+    api.start(**api_environment, LOG_LEVEL="WARNING")
+    events = tmp_path / "events.ndjson"
+    result = subprocess.run(
+        [
+            *(sys.executable, "-m", "schemathesis.cli"),
+            *("--config-file", str(FOLDER / "schemathesis.toml")),
+            *("run", f"http://127.0.0.1:{api.port}/openapi.json"),
+            *("--checks", "all", "--max-examples", str(CASES), "--no-color"),
+            *("--report", "ndjson", "--report-ndjson-path", str(events)),
+        ],
+        env=os.environ | {"SCHEMATHESIS_HOOKS": str(FOLDER / "schemathesis_hooks.py")},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=1800,
+        check=False,
+    )
+    assert result.returncode == 0, f"{result.stdout}\n{result.stderr}\n{api.log}"
+    cases = Counter[str]()
+    phases = Counter[str]()
+    for line in events.read_text(encoding="utf-8").splitlines():
+        if scenario := json.loads(line).get("ScenarioFinished"):
+            for case in scenario["recorder"].get("cases", {}).values():
+                cases[f"{case['value']['method']} {case['value']['path']}"] += 1
+                phases[scenario["phase"]] += 1
+    assert min(cases[operation] for operation in WITH_INPUT) >= CASES, cases
+    assert set(phases) == {"examples", "coverage", "fuzzing", "stateful"}
+    assert "Traceback" not in api.log
