@@ -28,7 +28,8 @@ def read_query() -> dict[str, str]:
         raise Unprocessable(f"The query has more than {_MOST} parameters.") from None
     problems: dict[str, str] = {}
     values: dict[str, str] = {}
-    for name, value in pairs:
+    for raw_name, value in pairs:
+        name = raw_name.encode("latin-1").decode("utf-8", "replace")
         if name in values:
             problems[printable(name)] = "Is given more than once."
         try:
