@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
@@ -74,12 +74,6 @@ tasks = st.fixed_dictionaries(
     {"title": st.text(min_size=1, max_size=300)},
     optional={"description": st.text(), "status": st.sampled_from(["pending", "completed", ""])},
 )
-
-
-@pytest.fixture(scope="module")
-def database(new_database: Callable[[], str]) -> str:
-    """Return the one database of this module."""
-    return new_database()
 
 
 @pytest.fixture

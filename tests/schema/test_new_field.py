@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from tests.api.servers import API_SOURCE, ApiProcess, Postgres
 
@@ -22,12 +27,7 @@ def test_a_new_field_is_in_everything(
     database: str,
     tmp_path: Path,
 ) -> None:
-    source = tmp_path / "src"
-    shutil.copytree(API_SOURCE, source, ignore=shutil.ignore_patterns("__pycache__"))
-    models = source / "tasks_api/models.py"
-    text = models.read_text(encoding="utf-8")
-    assert text.count(LAST) == 1
-    models.write_text(text.replace(LAST, LAST + FIELD), encoding="utf-8")
+    source = with_field(tmp_path, FIELD)
     postgres.execute(MIGRATION, database)
     api.start(**api_environment, PYTHONPATH=str(source))
     ask = asking(api)
@@ -59,6 +59,31 @@ def test_a_new_field_is_in_everything(
     for name in ("NewTask", "TaskChanges"):
         assert schemas[name]["properties"]["priority"] == described
         assert "priority" not in schemas[name]["required"]
+
+
+@pytest.mark.parametrize("kind", ["int", "Annotated[int, Meta(ge=1)]"])
+def test_a_new_field_needs_a_description(tmp_path: Path, kind: str) -> None:
+    source = with_field(tmp_path, f"    priority: {kind} = 3\n")
+    result = subprocess.run(
+        [sys.executable, "-c", "import tasks_api.models"],
+        env=os.environ | {"PYTHONPATH": str(source)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    reason = "TypeError: Task.priority: write Annotated[…, Meta(description=…)]"
+    assert result.stderr.splitlines()[-1] == reason
+
+
+def with_field(folder: Path, line: str) -> Path:
+    """Copy the API's source with a line added to the model; returns where it is."""
+    source = folder / "src"
+    shutil.copytree(API_SOURCE, source, ignore=shutil.ignore_patterns("__pycache__"))
+    models = source / "tasks_api/models.py"
+    text = models.read_text(encoding="utf-8")
+    assert text.count(LAST) == 1
+    models.write_text(text.replace(LAST, LAST + line), encoding="utf-8")
+    return source
 
 
 def asking(api: ApiProcess) -> Callable[..., Any]:

@@ -81,12 +81,19 @@ NAMES = Task.__struct_fields__
 
 
 def _settable() -> list[tuple[str, Any, bool]]:
-    """Name, type, and whether it is required, of what clients set."""
-    return [
-        (field.name, field.type, field.required)
-        for field in fields(Task)
-        if not (field.type.__metadata__[0].extra_json_schema or {}).get("readOnly")
-    ]
+    """Name, type, and whether it is required, of what clients set.
+
+    Raises:
+        TypeError: a field has no description, which is what clients are told.
+    """
+    settable = []
+    for field in fields(Task):
+        meta = next(iter(getattr(field.type, "__metadata__", ())), None)
+        if not isinstance(meta, Meta) or not meta.description:
+            raise TypeError(f"Task.{field.name}: write Annotated[…, Meta(description=…)]")
+        if not (meta.extra_json_schema or {}).get("readOnly"):
+            settable.append((field.name, field.type, field.required))
+    return settable
 
 
 NewTask = defstruct(
