@@ -24,6 +24,11 @@ class Header(NamedTuple):
     schema: dict[str, Any]
 
 
+IF_MATCH = Header(
+    "If-Match",
+    "ETags of the task: do it only if it has one of these versions.",
+    {"examples": ['"2026-01-31T12:00:00.123456"']},
+)
 IF_NONE_MATCH = Header(
     "If-None-Match",
     "ETags: answer only if it is another version.",

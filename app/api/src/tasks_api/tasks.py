@@ -11,7 +11,7 @@ from tasks_api.answers import OneTask, TaskChanged, TaskList, TaskPage
 from tasks_api.cache import LIST_KEY, Reading, task_key
 from tasks_api.errors import TaskNotFound, Unavailable, Unprocessable
 from tasks_api.models import NewTask, TaskChanges
-from tasks_api.operations import Header, describe
+from tasks_api.operations import IF_MATCH, Header, describe
 from tasks_api.paging import TaskQuery
 from tasks_api.query import read_query
 from tasks_api.responses import json_response
@@ -25,11 +25,6 @@ READING = "tasks_api.reading"
 _NEW_TASK = Model(NewTask)
 _TASK_CHANGES = Model(TaskChanges)
 _TASK_QUERY = Model(TaskQuery, texts=True)
-_IF_MATCH = Header(
-    "If-Match",
-    "ETags of the task: do it only if it has one of these versions.",
-    {"examples": ['"2026-01-31T12:00:00.123456"']},
-)
 _SAME_VERSION = {"header.If-Match": "$response.header.ETag"}
 _ONCE = Header(
     idempotency.HEADER,
@@ -104,7 +99,7 @@ def create_task() -> Response:
     shows={200: {"message": "Task updated successfully"}},
     errors=[*body.ERRORS, TaskNotFound(), queries.VersionMismatch(), _NO_CHANGE, _DOWN],
     body=TaskChanges,
-    headers=[_IF_MATCH],
+    headers=[IF_MATCH],
     sends=["ETag"],
 )
 def update_task(id: str) -> Response:
@@ -123,7 +118,7 @@ def update_task(id: str) -> Response:
     {200: TaskChanged},
     shows={200: {"message": "Task deleted successfully"}},
     errors=[TaskNotFound(), queries.VersionMismatch(), _DOWN],
-    headers=[_IF_MATCH],
+    headers=[IF_MATCH],
     sends=["ETag"],
 )
 def delete_task(id: str) -> Response:
