@@ -21,7 +21,7 @@ from tasks_api.config import Config
 from tasks_api.database import Database
 from tasks_api.errors import Unavailable
 from tasks_api.lease import Absent, Found, Lease, LeaseCache
-from tasks_api.notices import NOTIFY, Notices
+from tasks_api.notices import Notices, announce
 from tasks_api.redis_link import RedisLink
 from tasks_api.trust import Trust
 
@@ -30,6 +30,8 @@ LIST_KEY = "all_tasks"
 _LEASE_WAITS_SECONDS = (0.002, 0.004, 0.008, 0.016, 0.02)
 # Who asks for the counters or for an empty cache waits for Redis, not for a task.
 _ADMIN_SECONDS = 2.0
+# So the first requests are cached already; a database that stands still is not waited for.
+_START_SECONDS = 1
 _logger = logging.getLogger(__name__)
 
 
@@ -55,12 +57,19 @@ class TaskCache:
     def __init__(self, config: Config, database: Database) -> None:
         self._ttl = config.cache_ttl_seconds
         self._link = RedisLink(config)
-        # The server ends a statement by its own time-out; its clock may start later than ours.
-        fence_seconds = 2 * config.db_statement_timeout_seconds + 1
+        # The server ends a statement by its own time-out, which starts when it gets it: after our
+        # waiting for a connection, connecting, and as long again for a server that stands still.
+        fence_seconds = (
+            config.db_pool_wait_seconds
+            + config.db_connect_timeout_seconds
+            + 2 * config.db_statement_timeout_seconds
+            + 1
+        )
         self._leases = LeaseCache(self._link, config.cache_ttl_seconds, fence_seconds)
-        self._trust = Trust(self._link, lambda: database.write(NOTIFY))
-        self._notices = Notices(database.connect, self._trust.suspend)
+        self._trust = Trust(self._link, lambda: announce(database))
+        self._notices = Notices(database, self._trust)
         self._proven_list: bytes | None = None
+        self._trust.settled.wait(_START_SECONDS)
 
     def read(self, key: str) -> Reading:
         """Look `key` up. Only a value that this version would write is returned as Found."""

@@ -4,8 +4,16 @@ The protocol of `lease` needs every END to reach Redis before the write is ackno
 does not (Redis hangs, or only this process cannot reach it), other processes may still find the old
 value there. So the write is announced over PostgreSQL, which both certainly have, and every process
 **suspends** the cache: for SUSPENSION_SECONDS nobody reads or fills it, and then everybody empties
-it before it is used again. The write is acknowledged once the others had NOTICE_SECONDS to take
-note; while the suspension lasts, further writes wait for nothing.
+it before it is used again. The write is acknowledged once all have heard of it, and not at all
+(503) if it cannot be announced. While the suspension surely lasts, further writes wait for nothing.
+
+A process that starts believes nothing until it listens and has then emptied the cache: it may be
+the only one left after a write that others announced. A process that stood still, and so may not
+have heard, believes nothing until it has caught up.
+
+What remains: a process that has lost PostgreSQL goes on with what is cached, because a database
+that is down takes no writes. Should it be down for this process alone, and Redis for another one
+alone, then the first may read old values until it reaches PostgreSQL again or they expire.
 
 Independent of that, Redis counts as **unreachable** from the first command without an answer, so
 that requests do not wait for it one after the other. A thread asks for it until it answers.
@@ -21,11 +29,9 @@ from collections.abc import Callable
 from redis import RedisError, ResponseError
 
 from tasks_api import metrics
-from tasks_api.errors import Unavailable
 from tasks_api.redis_link import RedisLink
 
 SUSPENSION_SECONDS = 2.0
-NOTICE_SECONDS = 0.03
 _RETRY_SECONDS = 0.2
 
 _logger = logging.getLogger(__name__)
@@ -36,14 +42,16 @@ class Trust:
 
     Args:
         link: leads to Redis.
-        announce: tells the other processes to `suspend`. Raises Unavailable.
+        announce: makes every process `suspend`, and returns when they have. Raises Unavailable.
     """
 
     def __init__(self, link: RedisLink, announce: Callable[[], object]) -> None:
         self.reachable = True
         """Whether to send it anything."""
-        self.believed = True
-        """Whether to take values from it, and to give it any."""
+        self.settled = threading.Event()
+        """Set when it is `believed` for the first time, or cannot be so soon."""
+        self._believed = self._listening = False
+        self._hears_until = float("inf")
         self._link = link
         self._announce = announce
         self._announced = self._suspended_until = float("-inf")
@@ -52,6 +60,11 @@ class Trust:
         self._recovery: threading.Thread | None = None
         self._closed = threading.Event()
         metrics.CACHE_AVAILABLE.set(1)
+
+    @property
+    def believed(self) -> bool:
+        """Whether to take values from it, and to give it any."""
+        return self._believed and time.monotonic() < self._hears_until
 
     def lost(self, error: RedisError) -> None:
         """Note that a command failed."""
@@ -63,31 +76,45 @@ class Trust:
         with self._lock:
             if self.reachable:
                 _logger.warning("Cache unavailable, going on without: %s", error)
-            self.reachable = self.believed = False
+            self.reachable = self._believed = False
             self._start_recovery()
 
-    def suspend(self) -> None:
+    def listening(self, alone: bool) -> None:
+        """Begin to use the cache, now that `suspend` will be called for every announcement.
+
+        An announcement of before may still be in force, if other processes were there.
+        """
+        self._listening = True
+        self.suspend(0 if alone else SUSPENSION_SECONDS / 2)
+        if not alone:
+            self.settled.set()
+
+    def hears(self, until: float) -> None:
+        """Note that announcements are heard until this time.monotonic(), or else there are none."""
+        self._hears_until = until
+        if until == float("inf"):
+            self.settled.set()
+
+    def suspend(self, seconds: float = SUSPENSION_SECONDS) -> None:
         """Neither read nor fill the cache for a while, and empty it before going on."""
         with self._lock:
-            self.believed = False
-            self._suspended_until = time.monotonic() + SUSPENSION_SECONDS
+            self._believed = False
+            self._suspended_until = max(self._suspended_until, time.monotonic() + seconds)
             self._start_recovery()
 
     def report_missed_end(self) -> None:
-        """Return when no process reads from the cache what it held before a write without END."""
+        """Return when no process reads from the cache what it held before a write without END.
+
+        Raises:
+            Unavailable: 503, that cannot be brought about: the write must not be acknowledged.
+        """
         with self._announcing:
-            age = time.monotonic() - self._announced
-            if age < SUSPENSION_SECONDS / 2:
+            now = time.monotonic()
+            if now - self._announced < SUSPENSION_SECONDS / 2:
                 return  # all stay suspended for as long again, and empty the cache after that
             self.suspend()
-            try:
-                self._announce()
-            except Unavailable:
-                _logger.error("Cache: a write is not announced, other processes may not see it")
-                return
-            self._announced = time.monotonic()
-            if age >= SUSPENSION_SECONDS:
-                time.sleep(NOTICE_SECONDS)
+            self._announce()
+            self._announced = now
 
     def close(self) -> None:
         """End the recovery."""
@@ -105,7 +132,8 @@ class Trust:
                 if self._recovered():
                     return
             except RedisError as error:
-                _logger.debug("Cache still unavailable: %s", error)
+                self.lost(error)
+                self.settled.set()
             self._closed.wait(_RETRY_SECONDS)
 
     def _recovered(self) -> bool:
@@ -117,7 +145,7 @@ class Trust:
                 self._link.renew()
                 self.reachable = True
             suspended_until = self._suspended_until
-        if time.monotonic() < suspended_until:
+        if not self._listening or time.monotonic() < suspended_until:
             return False
         if suspended_until > float("-inf"):
             self._link.call("FLUSHDB")
@@ -125,7 +153,8 @@ class Trust:
             if self._suspended_until != suspended_until or not self.reachable:
                 return False
             self._suspended_until = float("-inf")
-            self.believed = True
+            self._believed = True
             self._recovery = None
             metrics.CACHE_AVAILABLE.set(1)
+            self.settled.set()
             return True
