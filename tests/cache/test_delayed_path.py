@@ -1,0 +1,133 @@
+"""Write through one process, read at once through another; one of them has a bad way to Redis."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.api.servers import Sql
+from tests.cache.client import wait_until_cached
+from tests.cache.conftest import Pair
+
+THREADS = 6
+
+
+def write_and_read(pair: Pair, task_id: int, pairs: int, far_writes: float) -> Counter[str]:
+    """Write a task, of which nobody else writes, and compare what the other process answers."""
+    chance = random.Random(task_id)
+    seen: Counter[str] = Counter()
+    near, far = pair.clients()
+    with near, far:
+        for number in range(pairs):
+            writer, reader = (far, near) if chance.random() < far_writes else (near, far)
+            title = f"title {number}"
+            assert writer.send("PUT", f"/tasks/{task_id}", title=title).status == 200
+            one = reader.send("GET", f"/tasks/{task_id}").json
+            every = reader.send("GET", "/tasks").json
+            listed = next(task["title"] for task in every["tasks"] if task["id"] == task_id)
+            seen["pairs"] += 1
+            seen["stale"] += one["task"]["title"] != title or listed != title
+            seen["cached"] += reader.source(f"/tasks/{task_id}") == "cache"
+    return seen
+
+
+def race(pair: Pair, sql: Sql, pairs: int, far_writes: float = 0.5) -> Counter[str]:
+    """Let threads write and read, each a task of its own and all of them the list."""
+    ids = [
+        int(str(row[0]))
+        for row in sql(
+            f"INSERT INTO tasks (title) SELECT 'new' FROM generate_series(1, {THREADS}) RETURNING id"
+        )
+    ]
+    stop = threading.Event()
+    with ThreadPoolExecutor(THREADS + 1) as threads:
+        background = threads.submit(read_on, pair, ids, stop)
+        try:
+            runs = [
+                threads.submit(write_and_read, pair, task_id, pairs // THREADS, far_writes)
+                for task_id in ids
+            ]
+            return sum((run.result() for run in runs), Counter())
+        finally:
+            stop.set()
+            background.result()
+
+
+def read_on(pair: Pair, ids: list[int], stop: threading.Event) -> None:
+    """Read tasks through both processes, so that there are fills under way to be refused."""
+    near, far = pair.clients()
+    with near, far:
+        while not stop.is_set():
+            for client in (near, far):
+                client.title(random.choice(ids))
+                client.listed()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("milliseconds", "pairs"), [(5, 7500), (20, 2502)])
+def test_a_delayed_path(pair: Pair, sql: Sql, milliseconds: int, pairs: int) -> None:
+    pair.proxy.delay_seconds = milliseconds / 1000
+    seen = race(pair, sql, pairs, far_writes=0.2)
+    assert seen["pairs"] == pairs
+    assert seen["stale"] == 0
+    assert seen["cached"], "the cache was never used: nothing is shown"
+
+
+def too_slow(pair: Pair) -> None:
+    pair.proxy.delay_seconds = 0.15
+
+
+def refused(pair: Pair) -> None:
+    pair.proxy.refuse()
+
+
+def black_holed(pair: Pair) -> None:
+    pair.proxy.freeze()
+
+
+@pytest.mark.parametrize("breaks", [too_slow, refused, black_holed], ids=lambda f: f.__name__)
+def test_a_broken_path(pair: Pair, sql: Sql, breaks: Callable[[Pair], None]) -> None:
+    near, _ = pair.clients()
+    with near:
+        near.listed()
+        breaks(pair)
+        seen = race(pair, sql, 300)
+    assert (seen["pairs"], seen["stale"]) == (300, 0)
+
+
+def test_the_first_write_after_the_path_breaks(pair: Pair) -> None:
+    """While the other process finds values in Redis, and has much to do."""
+    stop = threading.Event()
+    with ThreadPoolExecutor(4) as threads:
+        busy = [threads.submit(read_on, pair, [1, 2, 3], stop) for _ in range(4)]
+        near, far = pair.clients()
+        with near, far:
+            try:
+                for number in range(6):
+                    wait_until_cached(pair.near, pair.far)
+                    pair.proxy.refuse()
+                    assert far.send("PUT", "/tasks/1", title=f"{number}").status == 200
+                    assert (near.title(1), near.listed()[1]) == (f"{number}", f"{number}")
+                    pair.proxy.accept()
+            finally:
+                stop.set()
+        for thread in busy:
+            thread.result()
+
+
+def test_a_created_task_is_there_and_a_deleted_one_is_not(pair: Pair) -> None:
+    pair.proxy.delay_seconds = 0.005
+    near, far = pair.clients()
+    with near, far:
+        for number in range(40):
+            writer, reader = (near, far) if number % 2 else (far, near)
+            task_id = writer.send("POST", "/tasks", title="t").json["task"]["id"]
+            assert (reader.title(task_id), reader.listed()[task_id]) == ("t", "t")
+            assert writer.send("DELETE", f"/tasks/{task_id}").status == 200
+            assert reader.title(task_id) is None
+            assert task_id not in reader.listed()
