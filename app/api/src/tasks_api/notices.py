@@ -19,7 +19,7 @@ import psycopg2  # type: ignore[import-untyped]
 
 from tasks_api.database import Database
 from tasks_api.pool import Connection
-from tasks_api.trust import Trust
+from tasks_api.trust import SUSPENSION_SECONDS, Trust
 
 _CHANNEL = "tasks_cache"
 _ANNOUNCE = f"SELECT pg_current_xact_id()::text::bigint, pg_notify('{_CHANNEL}', '')"
@@ -27,12 +27,13 @@ _ANNOUNCE = f"SELECT pg_current_xact_id()::text::bigint, pg_notify('{_CHANNEL}',
 _NOW = "SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint"
 _NAME = "tasks_api listener, heard {}"
 _SHOW = "SELECT set_config('application_name', %s, false)"
-_WHO_HEARD_AT_MOST = f"""
-    FROM pg_stat_activity WHERE datname = current_database()
-    AND substring(application_name from '^{_NAME.format("([0-9]+)$")}')::bigint <= %s"""
-_HEARD_AT_MOST = f"SELECT count(*) {_WHO_HEARD_AT_MOST}"
-_DROP = f"SELECT count(pg_terminate_backend(pid)) {_WHO_HEARD_AT_MOST}"
-_ANYTHING = 2**63 - 1
+_HEARD = f"substring(application_name from '^{_NAME.format('([0-9]+)$')}')::bigint"
+_LISTENERS = "FROM pg_stat_activity WHERE datname = current_database()"
+_UNAWARE = f"{_LISTENERS} AND {_HEARD} <= %s"
+_COUNT_UNAWARE = f"SELECT count(*) {_UNAWARE}"
+_DROP_UNAWARE = f"SELECT count(pg_terminate_backend(pid)) {_UNAWARE}"
+_HEARD_LATELY = f"""SELECT count(*) > 0 {_LISTENERS} AND {_HEARD} > 0
+    AND state_change > clock_timestamp() - %s * interval '1 second'"""
 
 # Who is not heard of for so long has stopped to believe what is cached half of it ago.
 _HEARING_SECONDS = 1.0
@@ -51,10 +52,10 @@ def announce(database: Database) -> None:
     row = database.read(_ANNOUNCE)
     assert row is not None
     deadline = time.monotonic() + _HEARING_SECONDS
-    while database.read(_HEARD_AT_MOST, row[:1]) != (0,):
+    while database.read(_COUNT_UNAWARE, row[:1]) != (0,):
         if time.monotonic() > deadline:
             _logger.warning("Cache: a process of the API stands still, its notices are ended")
-            database.read(_DROP, row[:1])
+            database.read(_DROP_UNAWARE, row[:1])
             return
         time.sleep(0.002)
 
@@ -105,13 +106,12 @@ class Notices:
         """A connection that listens. Raises psycopg2.Error."""
         connection = self._database.connect()
         try:
-            alone = _ask(connection, _HEARD_AT_MOST, _ANYTHING) == 0
             connection.cursor().execute(f"LISTEN {_CHANNEL}")
             _ask(connection, _SHOW, _NAME.format(0))  # from here on we are waited for
             if self._started:
                 _hear(connection, self._trust.suspend)
             else:
-                _hear(connection, lambda: self._trust.listening(alone))
+                self._trust.listening(_ask(connection, _HEARD_LATELY, SUSPENSION_SECONDS))
                 self._started = True
         except BaseException:
             connection.close()

@@ -79,14 +79,14 @@ class Trust:
             self.reachable = self._believed = False
             self._start_recovery()
 
-    def listening(self, alone: bool) -> None:
+    def listening(self, suspended: bool) -> None:
         """Begin to use the cache, now that `suspend` will be called for every announcement.
 
-        An announcement of before may still be in force, if other processes were there.
+        With `suspended`, one of before may still be relied on: see `report_missed_end`.
         """
         self._listening = True
-        self.suspend(0 if alone else SUSPENSION_SECONDS / 2)
-        if not alone:
+        self.suspend(SUSPENSION_SECONDS / 2 if suspended else 0)
+        if suspended:
             self.settled.set()
 
     def hears(self, until: float) -> None:
