@@ -24,8 +24,12 @@ END cannot do: if a writer dies between COMMIT and END, or does not know whether
 be, then nothing is filled until the database has ended the statement (a FILL after BEGIN needs a
 lease taken after BEGIN, which the fence forbids; one before BEGIN is removed by it).
 
-A restart of Redis forgets leases too, so no FILL of before succeeds after it. Reads must go to the
-primary database. What the protocol cannot see, an END that did not reach Redis, is for `trust`.
+A restart of Redis (or FLUSHDB) forgets leases too, so no FILL of before succeeds after it: that is
+why tokens never come again. It also forgets fences. That costs something only if the writer dies as
+well: what is found may then be older than its write, which nobody was told of, until it expires.
+A command that arrives late, its sender having given up, does no harm: a READ leases to nobody, a
+BEGIN only fences, FILL and END do what they did in time. Reads must go to the primary database.
+What the protocol cannot see, an END that did not reach Redis, is for `trust`.
 
 Leases are from "Scaling Memcache at Facebook" (NSDI 2013), section 3.2.1; the fence is ours.
 """
