@@ -106,9 +106,7 @@ class Load:
         return [sent for sent in self.sent if begin <= sent.began < end]
 
     def _work(self, client: int) -> None:
-        connection = http.client.HTTPConnection(
-            "127.0.0.1", self._api.port, timeout=self._patience
-        )
+        connection = http.client.HTTPConnection("127.0.0.1", self._api.port, timeout=self._patience)
         for number in itertools.count():
             if self._stopping.is_set():
                 break

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import psycopg2
@@ -42,7 +42,7 @@ def keys(
     running: ApiProcess,
     redis: Redis,
     locked_tasks: psycopg2.extensions.connection,
-) -> Iterator[list[str]]:
+) -> list[str]:
     """Return all keys the API uses for the list and task 1, while it reads and while it writes."""
     found: set[str] = set()
 
@@ -63,7 +63,7 @@ def keys(
         wait_for(lambda path=path: read(running, path)["source"] == "cache", "the cache")  # type: ignore[misc]
     found.update(redis.scan_iter())
     assert found > set(VALUES)
-    yield sorted(found)
+    return sorted(found)
 
 
 def test_garbage_under_every_key(

@@ -10,12 +10,15 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from tasks_api import logs, metrics, request_id
+from tasks_api import incoming, logs, metrics, request_id
 from tasks_api.answer import Answer
+from tasks_api.answers import JSON, Error, Problem, encode
 from tasks_api.compression import Compression
 from tasks_api.config import Config
 from tasks_api.cors import Cors
+from tasks_api.errors import RETRY_AFTER_SECONDS
 from tasks_api.hits import CachedReads
+from tasks_api.turns import NoRoom
 from tasks_api.versions import unchanged
 
 Environ = dict[str, Any]
@@ -40,6 +43,7 @@ class Front:
     def __init__(self, flask: Application, config: Config, reads: CachedReads | None) -> None:
         self._flask = flask
         self._reads = reads
+        self._most_bytes = config.max_body_bytes
         self._cors = Cors(config.cors_origins)
         self._compression = Compression()
 
@@ -66,6 +70,10 @@ class Front:
 
     def _answer(self, environ: Environ) -> tuple[Answer, str]:
         """The answer, and the route that is counted."""
+        try:
+            incoming.receive(environ, self._most_bytes)
+        except NoRoom:
+            return _busy(), "none"
         if preflight := self._cors.preflight(environ):
             return preflight, "preflight"
         found = self._reads.answer(environ) if self._reads else None
@@ -94,3 +102,9 @@ class Front:
             answer.status, answer.body, answer.headers = 304, b"", kept
         self._compression.apply(environ, answer)
         self._cors.mark(environ, answer)
+
+
+def _busy() -> Answer:
+    problem = Problem("busy", "Too many requests are waited for at the moment.", {})
+    headers = {"Retry-After": str(RETRY_AFTER_SECONDS), "Connection": "close"}
+    return Answer(503, encode(Error(problem)), {"Content-Type": JSON, **headers})
