@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from tests.api.conftest import (  # noqa: F401
@@ -20,10 +22,13 @@ from tests.api.servers import PASSWORD, ApiProcess, Postgres, wait_for
 
 
 @pytest.fixture
-def running(api: ApiProcess, api_environment: dict[str, str]) -> ApiProcess:  # noqa: F811
-    """Return the API, started."""
+def running(api: ApiProcess, api_environment: dict[str, str]) -> Iterator[ApiProcess]:  # noqa: F811
+    """Return the API, started; whatever it went through, it stops in good order."""
     start(api, api_environment)
-    return api
+    yield api
+    assert api.stop() == 0
+    assert "refused to gracefully stop" not in api.log, api.log[-3000:]
+    assert "Traceback" not in api.log, api.log[api.log.index("Traceback") :][:3000]
 
 
 def start(api: ApiProcess, environ: dict[str, str]) -> None:  # noqa: F811

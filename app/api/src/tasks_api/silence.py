@@ -16,6 +16,7 @@ import socket
 import struct
 import threading
 import time
+from contextlib import suppress
 from typing import NamedTuple
 
 from tasks_api import incoming
@@ -26,6 +27,7 @@ _INTERVAL_SECONDS = 1.0
 # Where struct tcp_info of linux/tcp.h has tcpi_last_data_sent and tcpi_last_data_recv, both in
 # milliseconds ago, and tcpi_data_segs_out.
 _SENT, _RECEIVED, _SEGMENTS, _BYTES = 44, 52, 156, 160
+_ESTABLISHED = 1  # its first byte, tcpi_state; listeners have another
 
 
 class Unanswered(NamedTuple):
@@ -59,6 +61,8 @@ def _sweep(port: int, seen: dict[int, Unanswered], overdue: bool) -> dict[int, U
         sent, received, segments = (
             struct.unpack_from("I", info, place)[0] for place in (_SENT, _RECEIVED, _SEGMENTS)
         )
+        if info[0] != _ESTABLISHED:
+            continue
         if received >= sent:  # the last word was ours, as far as one can see
             ends = overdue and sent >= LIMIT_SECONDS * 1000
         else:
@@ -67,5 +71,6 @@ def _sweep(port: int, seen: dict[int, Unanswered], overdue: bool) -> dict[int, U
             found[inode] = before if before and same else Unanswered(segments, now)
             ends = now - found[inode].since >= LIMIT_SECONDS
         if ends:
-            connection.shutdown(socket.SHUT_RDWR)
+            with suppress(OSError):  # its client was quicker
+                connection.shutdown(socket.SHUT_RDWR)
     return found
