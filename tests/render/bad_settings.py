@@ -139,7 +139,7 @@ def _together() -> list[Case]:
              "leaves room for 90 API connections, and api_replicas x api_workers x (api_threads + 1) needs 136",
              "raise it to 146"),
         Case("processes", "api_workers: 3\napi_pids: 128", "api_pids",
-             "is less than what api_workers x (api_threads + 72) + 12 needs", "raise it to 240 or lower the others"),
+             "is less than what api_workers x (2 x api_threads + 72) + 12 needs", "raise it to 252 or lower the others"),
         Case("delivery", "secrets_delivery: environment\nsecrets_strict: true", "secrets_delivery",
              "puts secrets into environment variables", "set it to file"),
         Case("embedded_ports", "embedded_db_port: 5000", "embedded_db_port", "are not all different",

@@ -10,7 +10,7 @@ from stackwright import rules
 from stackwright.problems import Problem
 from stackwright.rules import cross_field_problems, size_in_bytes
 from stackwright.setting_sources import Sources
-from tasks_api.server import BODIES_WAITED_FOR
+from tasks_api.workers import MOST_WAITING
 
 from tests.support.project import ROOT
 from tests.support.resolving import dev_values
@@ -53,14 +53,14 @@ def test_ten_connections_stay_free(
     assert [problem.setting for problem in found] == ([] if fits else ["db_max_connections"])
 
 
-@pytest.mark.parametrize(("pids", "fits"), [(152 + 12, True), (152 + 11, False)])
+@pytest.mark.parametrize(("pids", "fits"), [(160 + 12, True), (160 + 11, False)])
 def test_threads_fit_into_the_container(pids: int, fits: bool) -> None:
     found = problems(api_workers=2, api_threads=4, api_pids=pids)
     assert [problem.setting for problem in found] == ([] if fits else ["api_pids"])
 
 
-def test_the_api_waits_for_as_many_bodies_as_the_rule_counts() -> None:
-    assert rules.THREADS_PER_PROCESS == BODIES_WAITED_FOR + 12
+def test_the_api_waits_for_as_many_clients_as_the_rule_counts() -> None:
+    assert rules.THREADS_PER_PROCESS == MOST_WAITING + 12
 
 
 @pytest.mark.parametrize("name", ["api_memory", "db_memory"])

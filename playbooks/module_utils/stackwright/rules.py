@@ -21,8 +21,8 @@ CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 UNITS = {"k": 1024, "m": 1024**2, "g": 1024**3}
 # Connections kept free for the health check, migrations, backups and people.
 RESERVED_CONNECTIONS = 10
-# Threads of an API process beside api_threads: those that wait for request bodies (server.py of the API), and the
-# server's own; and per container the main process and a health check.
+# Threads of an API process beside api_threads: as many that wait for the database, those that wait for clients
+# (MOST_WAITING in the API's workers.py), and the server's own; and per container the main process and a health check.
 THREADS_PER_PROCESS, THREADS_PER_CONTAINER = 60 + 12, 12
 # What many a YAML reader takes for yes/no or for nothing (source: yaml.org/type, bool and null).
 YAML_WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
@@ -52,11 +52,11 @@ def _connections(values: Values) -> list[tuple[str, str, str]]:
 
 
 def _processes(values: Values) -> list[tuple[str, str, str]]:
-    threads = values["api_threads"] + THREADS_PER_PROCESS
+    threads = 2 * values["api_threads"] + THREADS_PER_PROCESS
     needed = values["api_workers"] * threads + THREADS_PER_CONTAINER
     if needed <= values["api_pids"]:
         return []
-    reason = f"is less than what api_workers x (api_threads + {THREADS_PER_PROCESS}) + {THREADS_PER_CONTAINER} needs"
+    reason = f"is less than what api_workers x (2 x api_threads + {THREADS_PER_PROCESS}) + {THREADS_PER_CONTAINER} needs"
     return [("api_pids", reason, f"raise it to {needed} or lower the others")]
 
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import sys
 from tempfile import TemporaryDirectory
 
 from tasks_api.config import Config, ConfigError
-from tasks_api.server import build_server
 
 
 def main() -> int:
@@ -28,10 +26,11 @@ def main() -> int:
         address = f"{config.api_host}:{config.api_port}"
         print(f"tasks_api cannot listen on {address}: {error.strerror}", file=sys.stderr)
         return 1
-    os.register_at_fork(after_in_child=_stop_on_signals)
     with TemporaryDirectory(prefix="tasks_api-metrics-") as folder:
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder  # before any worker counts
-        build_server(config).serve()
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+        from tasks_api.workers import ApiServer  # prometheus-client looks there when imported
+
+        ApiServer(config).serve()
     return 0
 
 
@@ -44,16 +43,6 @@ def _require_free_address(host: str, port: int) -> None:
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind((host, port))
-
-
-def _stop_on_signals() -> None:
-    """Let a worker that still loads be ended by a signal.
-
-    Until granian sets a worker's handlers, it has those of the main process, which do nothing in
-    it: a stop in that half second would wait for the whole time of draining.
-    """
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 if __name__ == "__main__":

@@ -11,40 +11,16 @@ import json
 from typing import NoReturn
 
 from flask import request
-from werkzeug.exceptions import RequestEntityTooLarge
 
-from tasks_api.errors import (
-    BODY_TOO_LARGE,
-    Malformed,
-    Unprocessable,
-    UnsupportedMediaType,
-)
-from tasks_api.services import services
+from tasks_api.errors import BodyTooLarge, Malformed, Unprocessable, UnsupportedMediaType
+from tasks_api.incoming import BODY
 
 ERRORS = (
     Malformed("The request body is not valid JSON."),
-    BODY_TOO_LARGE,
+    BodyTooLarge(),
     UnsupportedMediaType(),
 )
 """What an operation that reads an object may answer because of its body."""
-
-
-def receive() -> None:
-    """Read the body of every request that has one, before anything is answered.
-
-    granian closes a connection whose request was not read to its end and does not say so: the
-    client's next request on it would fail.
-
-    Raises:
-        RequestEntityTooLarge: 413, over the setting MAX_BODY_BYTES.
-    """
-    if not request.content_length and "HTTP_TRANSFER_ENCODING" not in request.environ:
-        return
-    if (request.content_length or 0) > services().config.max_body_bytes:
-        raise RequestEntityTooLarge
-    # Werkzeug cuts a chunked body off at its limit without a word: that is one byte above ours.
-    if len(request.get_data()) > services().config.max_body_bytes:
-        raise RequestEntityTooLarge
 
 
 def read_object() -> dict[str, object]:
@@ -56,7 +32,7 @@ def read_object() -> dict[str, object]:
         Unprocessable: 422, the body is JSON but no object.
     """
     _require_json()
-    value = _decode(request.get_data())
+    value = _decode(request.environ[BODY])
     if not isinstance(value, dict):
         raise Unprocessable("The request body must be a JSON object.")
     return value

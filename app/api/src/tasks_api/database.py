@@ -19,6 +19,7 @@ from tasks_api import metrics
 from tasks_api.config import Config
 from tasks_api.errors import Unavailable
 from tasks_api.pool import Connection, Exhausted, Pool
+from tasks_api.turns import NoRoom
 
 Row = tuple[Any, ...]
 
@@ -133,7 +134,7 @@ class Database:
         asked = time.perf_counter()
         try:
             connection = self._pool.take()
-        except (Exhausted, psycopg2.Error) as error:
+        except (Exhausted, NoRoom, psycopg2.Error) as error:
             raise _unavailable(error) from None
         finally:
             metrics.POOL_WAIT.observe(time.perf_counter() - asked)

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
 
-from tasks_api.answers import Error, Problem
-from tasks_api.responses import json_response
+from tasks_api.answer import Answer
+from tasks_api.answers import JSON, Error, Problem, encode
 
 RETRY_AFTER_SECONDS = 2
 
@@ -20,7 +20,6 @@ _RAISED_BY_FLASK = {
     400: ("bad_request", "The request could not be understood."),
     404: ("not_found", "There is nothing at this address."),
     405: ("method_not_allowed", "This address does not take that method."),
-    413: ("body_too_large", "The request body is too large."),
 }
 
 
@@ -92,8 +91,23 @@ class Unavailable(ApiError):
         self.outcome_unknown = outcome_unknown
 
 
-BODY_TOO_LARGE = ApiError(413, *_RAISED_BY_FLASK[413])
-"""What Werkzeug's RequestEntityTooLarge is answered with."""
+class BodyTooLarge(ApiError):
+    """413: the body is larger than the setting MAX_BODY_BYTES."""
+
+    def __init__(self) -> None:
+        super().__init__(413, "body_too_large", "The request body is too large.")
+
+
+class Busy(ApiError):
+    """503: too many clients are slow to send their requests."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            503,
+            "busy",
+            "Too many requests are waited for at the moment.",
+            headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
+        )
 
 
 def register(app: Flask) -> None:
@@ -103,11 +117,15 @@ def register(app: Flask) -> None:
     app.register_error_handler(Exception, _answer_unexpected)
 
 
+def as_answer(error: ApiError) -> Answer:
+    """The answer that tells of `error`."""
+    body = encode(Error(Problem(error.code, error.message, error.fields)))
+    return Answer(error.status, body, {"Content-Type": JSON, **error.headers})
+
+
 def _answer(error: ApiError) -> Response:
-    problem = Problem(error.code, error.message, error.fields)
-    response = json_response(Error(problem), error.status)
-    response.headers.update(error.headers)
-    return response
+    answer = as_answer(error)
+    return Response(answer.body, answer.status, answer.headers)
 
 
 def _answer_http(error: HTTPException) -> Response:
@@ -118,9 +136,6 @@ def _answer_http(error: HTTPException) -> Response:
     kept = {
         k: v for k, v in error.get_headers() if k.lower() not in ("content-type", "content-length")
     }
-    if status == 413:
-        # The server hangs up on a body that was not read to its end: let the client know.
-        kept["Connection"] = "close"
     return _answer(ApiError(status, code, message, headers=kept))
 
 

@@ -10,38 +10,37 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from tasks_api import logs, metrics, request_id
+from flask import Flask, request
+
+from tasks_api import incoming, logs, metrics, request_id
 from tasks_api.answer import Answer
-from tasks_api.answers import JSON, Error, Problem, encode
 from tasks_api.compression import Compression
 from tasks_api.config import Config
 from tasks_api.cors import Cors
-from tasks_api.errors import RETRY_AFTER_SECONDS
+from tasks_api.errors import ApiError, as_answer
 from tasks_api.hits import CachedReads
 from tasks_api.versions import unchanged
 
 Environ = dict[str, Any]
-Application = Callable[..., Iterable[bytes]]
-
-ROUTE = "tasks_api.route"
-"""Where the WSGI environment holds the rule that Flask found for the path."""
 
 _KEPT_WHEN_UNCHANGED = ("ETag", "Vary")
 _METHODS = {"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"}
+_NO_ROUTE = "none"
 
 
 class Front:
     """A WSGI application around Flask's.
 
     Args:
-        flask: Flask's own WSGI application.
+        flask: answers what is not answered here.
         config: the settings.
         reads: answers what the cache can answer, or None to leave everything to Flask.
     """
 
-    def __init__(self, flask: Application, config: Config, reads: CachedReads | None) -> None:
+    def __init__(self, flask: Flask, config: Config, reads: CachedReads | None) -> None:
         self._flask = flask
         self._reads = reads
+        self._most_bytes = config.max_body_bytes
         self._cors = Cors(config.cors_origins)
         self._compression = Compression()
 
@@ -53,28 +52,20 @@ class Front:
 
     def respond(self, environ: Environ) -> Answer:
         """Answer one request."""
-        return self._complete(environ, self._answer)
-
-    def refuse(self, environ: Environ) -> Answer:
-        """Answer one request whose body nobody waits for: too many others are waited for."""
-        return self._complete(environ, lambda _: (_too_many_bodies(), "none"))
-
-    def _complete(self, environ: Environ, give: Callable[[Environ], tuple[Answer, str]]) -> Answer:
         started = time.perf_counter()
         identity = request_id.begin(environ.get("HTTP_X_REQUEST_ID"))
         method = environ["REQUEST_METHOD"]
         if method == "HEAD":  # is GET, but for the body
             environ["REQUEST_METHOD"] = "GET"
-        answer, route = give(environ)
+        answer, route = self._answer(environ)
         self._finish(environ, answer)
         headers = answer.headers
         headers["X-Request-ID"] = identity
         if answer.status not in (204, 304):
             headers["Content-Length"] = str(len(answer.body))
         seconds = time.perf_counter() - started
-        metrics.count_request(
-            method if method in _METHODS else "other", route, answer.status, seconds
-        )
+        counted = method if method in _METHODS else "other"
+        metrics.count_request(counted, route, answer.status, seconds)
         logs.log_request(method, environ["PATH_INFO"], answer.status, seconds)
         if method == "HEAD":
             answer.body = b""
@@ -82,42 +73,34 @@ class Front:
 
     def _answer(self, environ: Environ) -> tuple[Answer, str]:
         """The answer, and the route that is counted."""
+        try:
+            incoming.receive(environ, self._most_bytes)
+        except ApiError as error:
+            return as_answer(error), _NO_ROUTE
         if preflight := self._cors.preflight(environ):
             return preflight, "preflight"
         found = self._reads.answer(environ) if self._reads else None
         return found or self._ask_flask(environ)
 
     def _ask_flask(self, environ: Environ) -> tuple[Answer, str]:
-        started: list[Any] = []
-        chunks = self._flask(environ, lambda *arguments: started.append(arguments))
-        try:
-            body = b"".join(chunks)
-        finally:
-            close = getattr(chunks, "close", None)
-            if close:
-                close()
-        status, headers = started[-1][:2]
-        return Answer(int(status[:3]), body, dict(headers)), environ.get(ROUTE, "none")
+        """What `Flask.wsgi_app` does, without writing the answer out and reading it again."""
+        with self._flask.request_context(environ):
+            try:
+                response = self._flask.full_dispatch_request()
+            except Exception as error:
+                response = self._flask.handle_exception(error)
+            route = request.url_rule.rule if request.url_rule else _NO_ROUTE
+            answer = Answer(response.status_code, response.get_data(), dict(response.headers))
+        if not answer.body:
+            answer.headers.pop("Content-Type", None)
+        return answer, route
 
     def _finish(self, environ: Environ, answer: Answer) -> None:
         reads = environ["REQUEST_METHOD"] == "GET"  # what was written is not "not modified"
         wanted = reads and environ.get("HTTP_IF_NONE_MATCH")
         if wanted and answer.status == 200 and unchanged(answer.headers.get("ETag", ""), wanted):
-            kept = {
-                name: answer.headers[name]
-                for name in _KEPT_WHEN_UNCHANGED
-                if name in answer.headers
-            }
-            answer.status, answer.body, answer.headers = 304, b"", kept
+            kept = [name for name in _KEPT_WHEN_UNCHANGED if name in answer.headers]
+            answer.headers = {name: answer.headers[name] for name in kept}
+            answer.status, answer.body = 304, b""
         self._compression.apply(environ, answer)
         self._cors.mark(environ, answer)
-
-
-def _too_many_bodies() -> Answer:
-    problem = Problem("too_many_bodies", "Too many requests are being received.", {})
-    headers = {
-        "Content-Type": JSON,
-        "Retry-After": str(RETRY_AFTER_SECONDS),
-        "Connection": "close",  # what was not read cannot be followed by another request
-    }
-    return Answer(503, encode(Error(problem)), headers)

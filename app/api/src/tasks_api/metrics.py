@@ -41,6 +41,7 @@ CACHE_AVAILABLE = Gauge(
     "1 while the cache is in use, 0 while it is out of reach or suspended.",
     multiprocess_mode="livemin",
 )
+CACHE_AVAILABLE.set(1)  # for the main process, which has no cache and is counted too
 POOL_IN_USE = Gauge(
     "db_connections_in_use",
     "Database connections running a statement.",

@@ -16,6 +16,9 @@ from typing import Any
 import psycopg2  # type: ignore[import-untyped]
 from psycopg2 import extensions
 
+from tasks_api.turns import TURNS
+
+_SOON_MILLISECONDS = 50
 _WAITS_FOR = {extensions.POLL_READ: select.POLLIN, extensions.POLL_WRITE: select.POLLOUT}
 
 
@@ -43,10 +46,17 @@ class Connection(extensions.connection):  # type: ignore[misc]
 
 def _wait(connection: Any) -> None:
     while (state := connection.poll()) != extensions.POLL_OK:
-        left = getattr(connection, "deadline", float("inf")) - time.monotonic()
         poll = select.poll()
         poll.register(connection.fileno(), _WAITS_FOR[state])
-        if not poll.poll(max(left, 0) * 1000 if left != float("inf") else None):
+        if not poll.poll(_SOON_MILLISECONDS):
+            _wait_long(poll, getattr(connection, "deadline", None))
+
+
+def _wait_long(poll: select.poll, deadline: float | None) -> None:
+    """Wait on, while another thread works in place of this one."""
+    with TURNS.waiting(must=True):
+        left = None if deadline is None else max(deadline - time.monotonic(), 0) * 1000
+        if not poll.poll(left):
             raise psycopg2.OperationalError("no answer within the deadline")
 
 
@@ -111,8 +121,11 @@ class Pool:
                 self._progress = time.monotonic()
             return
         patience = self._progress + self._patience - time.monotonic()
-        if patience <= 0 or not self._free.acquire(timeout=patience):
+        if patience <= 0:
             raise Exhausted
+        with TURNS.waiting():
+            if not self._free.acquire(timeout=patience):
+                raise Exhausted
 
 
 def _has_ended(connection: Connection) -> bool:

@@ -11,7 +11,7 @@ from redis.retry import Retry
 
 from tasks_api.config import Config
 
-TIMEOUT_SECONDS = 0.06
+TIMEOUT_SECONDS = 0.09
 """The most that one command, or one attempt to connect, may take while a task is waited for."""
 
 

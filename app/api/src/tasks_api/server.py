@@ -1,91 +1,67 @@
-"""granian, set up for this service: its workers' processes, and how they take requests."""
+"""What granian calls for each request: the WSGI application, in one of its threads.
+
+granian's own callback (`granian.wsgi._callback_wrapper`) does the same but for two things: it puts
+the whole environment of the process, passwords included, into that of every request, and it returns
+the thread at once, while here it may be kept in reserve, see `turns`.
+"""
 
 from __future__ import annotations
 
-import io
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
-from granian.constants import HTTPModes, Interfaces
-from granian.log import LogLevels
-from granian.server import Server, mp
+import granian.server.mp
+from flask import Flask
 
-from tasks_api.config import Config
-from tasks_api.silence import Silence
-from tasks_api.turns import Turns
-
-# The longest request: wait for a connection 1, connect 3, or the statement's 5.5 s; and a body.
-_DRAIN_SECONDS = 15
-BODIES_WAITED_FOR = 60
-"""Threads of a process beside those that work."""
-
-_SILENCE_SECONDS = 10.0
+from tasks_api import leaving
+from tasks_api.front import Front
+from tasks_api.incoming import UNREAD
+from tasks_api.turns import TURNS
 
 Environ = dict[str, Any]
 
-
-def build_server(config: Config) -> Server:
-    """The server, not yet started. Call it once in a process."""
-    # A private name, so the version is pinned and a test sees it move. granian's own wrapper would
-    # copy the process environment, passwords included, into every request.
-    mp._wsgi_call_wrap = lambda application, *_: take_requests(application, config)
-    return Server(
-        "tasks_api.app:create_app",
-        factory=True,
-        address=config.api_host,
-        port=config.api_port,
-        interface=Interfaces.WSGI,
-        http=HTTPModes.http1,
-        websockets=False,
-        workers=config.api_workers,
-        blocking_threads=config.api_threads + BODIES_WAITED_FOR,
-        # Otherwise one killed worker ends the server.
-        respawn_failed_workers=True,
-        workers_kill_timeout=_DRAIN_SECONDS,
-        log_level=LogLevels(config.log_level.lower()),
-        log_access=False,
-    )
+# PEP 3333. `input_terminated`: reading the body ends where the body does.
+_ENVIRON: Environ = {
+    "GATEWAY_INTERFACE": "CGI/1.1",
+    "SCRIPT_NAME": "",
+    "SERVER_SOFTWARE": "granian",
+    "wsgi.version": (1, 0),
+    "wsgi.errors": sys.stderr,
+    "wsgi.input_terminated": True,
+    "wsgi.multithread": True,
+    "wsgi.multiprocess": True,
+    "wsgi.run_once": False,
+}
 
 
-def take_requests(application: Any, config: Config) -> Callable[[Any, Environ], None]:
-    """What granian calls, in one of its threads, with each request's head.
+def install() -> None:
+    """Make granian's workers use `callback`; for processes forked from this one.
 
-    Args:
-        application: Flask's, its `wsgi_app` being a Front.
-        config: the settings.
+    Raises:
+        AttributeError: this granian builds its workers in another way.
     """
-    turns = Turns(config.api_threads, BODIES_WAITED_FOR)
-    silence = Silence(config.api_port, _SILENCE_SECONDS)
-    front = application.wsgi_app
-    basis: Environ = {
-        "SCRIPT_NAME": "",
-        "wsgi.errors": sys.stderr,
-        "wsgi.input_terminated": True,
-        "wsgi.multiprocess": config.api_workers > 1,
-        "wsgi.multithread": True,
-        "wsgi.run_once": False,
-        "wsgi.version": (1, 0),
-    }
+    # There is no setting for it. All else that starts a worker stays granian's.
+    granian.server.mp._wsgi_call_wrap  # noqa: B018
+    granian.server.mp._wsgi_call_wrap = callback
 
-    def has_body(environ: Environ) -> bool:
-        """Whether to wait for a body. One that is too large is refused without being read."""
-        length = environ.get("CONTENT_LENGTH", "0")
-        return "HTTP_TRANSFER_ENCODING" in environ or 0 < int(length) <= config.max_body_bytes
 
-    def read_body(stream: Any) -> bytes | None:
-        with silence.limited():
-            return turns.wait(lambda: stream.read(config.max_body_bytes + 1))
+def callback(application: Flask, *_: Any) -> Callable[[Any, Environ], None]:
+    """The function that granian calls with a request's protocol and its part of the environment."""
+    front = cast(Front, application.wsgi_app)
 
-    def take(protocol: Any, scope: Environ) -> None:
-        turns.take()
+    def serve(protocol: Any, scope: Environ) -> None:
+        TURNS.begin()
+        environ = _ENVIRON | scope
+        may_rest = False
         try:
-            environ = basis | scope
-            body = read_body(environ["wsgi.input"]) if has_body(environ) else b""
-            environ["wsgi.input"] = io.BytesIO(body or b"")
-            answer = front.respond(environ) if body is not None else front.refuse(environ)
+            answer = front.respond(environ)
+            if leaving.announced() or UNREAD in environ:  # then granian hangs up
+                answer.headers["Connection"] = "close"
             protocol.response_bytes(answer.status, list(answer.headers.items()), answer.body)
+            # The body is held until we return, and an unread one holds up the connection's end.
+            may_rest = UNREAD not in environ
         finally:
-            turns.give()
+            TURNS.end(may_rest=may_rest)
 
-    return take
+    return serve

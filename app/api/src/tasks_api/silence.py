@@ -1,82 +1,76 @@
-"""An end to connections whose clients say nothing while their request's body is waited for.
+"""An end to bodies that do not come: the server itself waits for them as long as it takes.
 
-granian has no time limit for bodies, and nothing but the end of the connection ends such a read.
+Shutting the socket down is the only way to end such a request, and the server does not tell which
+socket one came from. But the kernel tells of each when something was last sent and received. Once
+a body is waited for, connections are watched, and those are shut down on which
+
+- a request has not been answered for LIMIT_SECONDS: whatever we do for one takes less;
+- nothing at all has happened for as long, while some body is overdue. Among those is one whose
+  client sent half a request before it had the answer to its last; the others are idle, and clients
+  know that idle connections end.
 """
 
 from __future__ import annotations
 
-import os
 import socket
-import stat
 import struct
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import suppress
+from typing import NamedTuple
 
-# Offsets in struct tcp_info of <linux/tcp.h>: milliseconds since data were last sent, and received.
-_SENT, _RECEIVED = 8 + 9 * 4, 8 + 11 * 4
-_CHECK_SECONDS = 1.0
+from tasks_api import incoming
+from tasks_api.sockets import own_sockets
+
+LIMIT_SECONDS = 10.0
+_INTERVAL_SECONDS = 1.0
+# Where struct tcp_info of linux/tcp.h has tcpi_last_data_sent and tcpi_last_data_recv, both in
+# milliseconds ago, and tcpi_data_segs_out.
+_SENT, _RECEIVED, _SEGMENTS, _BYTES = 44, 52, 156, 160
+_ESTABLISHED = 1  # its first byte, tcpi_state; listeners have another
 
 
-class Silence:
-    """Looks after the reads of bodies in one process; its thread lives only while there are any.
+class Unanswered(NamedTuple):
+    """A connection with a request that is not answered."""
 
-    Args:
-        port: the one the server listens on.
-        seconds: how long a client may be silent. Requests must be answered within less.
-    """
+    segments: int
+    """How many segments with data were sent on it, ever: one more is an answer."""
+    since: float
+    """The time in seconds when it was first seen so."""
 
-    def __init__(self, port: int, seconds: float) -> None:
-        self._port = port
-        self._seconds = seconds
-        self._reads: dict[object, float] = {}
-        self._lock = threading.Lock()
-        self._watch: threading.Thread | None = None
 
-    @contextmanager
-    def limited(self) -> Iterator[None]:
-        """Surround the read of a body."""
-        read = object()
-        with self._lock:
-            self._reads[read] = time.monotonic()
-            if self._watch is None:
-                self._watch = threading.Thread(target=self._run, name="silence", daemon=True)
-                self._watch.start()
-        try:
-            yield
-        finally:
-            with self._lock:
-                del self._reads[read]
+def watch(port: int) -> None:
+    """Start a thread that ends overdue requests on connections to `port`."""
+    threading.Thread(target=_watch, args=(port,), name="silence", daemon=True).start()
 
-    def _run(self) -> None:
-        while True:
-            time.sleep(_CHECK_SECONDS)
-            with self._lock:
-                if not self._reads:
-                    self._watch = None
-                    return
-                oldest = min(self._reads.values())
-            if time.monotonic() - oldest >= self._seconds:
-                self._end_silent_connections()
 
-    def _end_silent_connections(self) -> None:
-        """Shut down connections on which nothing moved; idle ones that wait for a request too."""
-        for name in os.listdir("/proc/self/fd"):
-            try:
-                if not stat.S_ISSOCK(os.fstat(int(name)).st_mode):
-                    continue
-                with socket.socket(fileno=os.dup(int(name))) as connection:
-                    if self._is_silent(connection):
-                        connection.shutdown(socket.SHUT_RDWR)
-            except OSError:  # closed meanwhile, or not connected
-                continue
+def _watch(port: int) -> None:
+    seen: dict[int, Unanswered] = {}
+    while True:
+        time.sleep(_INTERVAL_SECONDS)
+        waited = incoming.longest_wait()
+        seen = _sweep(port, seen, waited >= LIMIT_SECONDS) if waited >= _INTERVAL_SECONDS else {}
 
-    def _is_silent(self, connection: socket.socket) -> bool:
-        if connection.family not in (socket.AF_INET, socket.AF_INET6):
-            return False
-        if connection.getsockname()[1] != self._port or not connection.getpeername():
-            return False
-        info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 64)
-        quiet = min(struct.unpack_from("I", info, offset)[0] for offset in (_SENT, _RECEIVED))
-        return bool(quiet >= self._seconds * 1000)
+
+def _sweep(port: int, seen: dict[int, Unanswered], overdue: bool) -> dict[int, Unanswered]:
+    """Shut down what is overdue. Takes what the last sweep returned, by the inodes of sockets."""
+    now = time.monotonic()
+    found = {}
+    for inode, connection in own_sockets(port):
+        info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _BYTES)
+        sent, received, segments = (
+            struct.unpack_from("I", info, place)[0] for place in (_SENT, _RECEIVED, _SEGMENTS)
+        )
+        if info[0] != _ESTABLISHED:
+            continue
+        if received >= sent:  # the last word was ours, as far as one can see
+            ends = overdue and sent >= LIMIT_SECONDS * 1000
+        else:
+            before = seen.get(inode)
+            same = before and before.segments == segments
+            found[inode] = before if before and same else Unanswered(segments, now)
+            ends = now - found[inode].since >= LIMIT_SECONDS
+        if ends:
+            with suppress(OSError):  # its client was quicker
+                connection.shutdown(socket.SHUT_RDWR)
+    return found

@@ -1,0 +1,72 @@
+"""The server: granian, with workers that wait and stop as ours do."""
+
+from __future__ import annotations
+
+import os
+import signal
+from functools import partial
+
+from granian.constants import HTTPModes, Interfaces
+from granian.log import LogLevels
+from granian.server import Server
+
+from tasks_api import leaving, server, silence
+from tasks_api.config import Config
+from tasks_api.turns import TURNS
+
+# The longest request waits for its body until `silence` ends it.
+_DRAIN_SECONDS = 15
+MOST_WAITING = 60
+"""Requests of a worker that may wait at a time, for their body or for a database connection."""
+_STOPS = (signal.SIGTERM, signal.SIGINT)
+_HELD = (*_STOPS, leaving.SIGNAL)
+
+
+class ApiServer(Server):  # type: ignore[misc]
+    """granian with the settings of `config`, with workers that wait and stop as ours do."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(
+            "tasks_api.app:create_app",
+            factory=True,
+            address=config.api_host,
+            port=config.api_port,
+            interface=Interfaces.WSGI,
+            http=HTTPModes.http1,
+            websockets=False,
+            workers=config.api_workers,
+            blocking_threads=config.api_threads,
+            # Otherwise one killed worker ends the server.
+            respawn_failed_workers=True,
+            workers_kill_timeout=_DRAIN_SECONDS,
+            log_level=LogLevels(config.log_level.lower()),
+            log_access=False,
+        )
+        TURNS.limit, TURNS.room = config.api_threads, MOST_WAITING
+        server.install()
+        # All these hold for workers started again later, too. Signals wait while one is forked.
+        os.register_at_fork(
+            before=partial(signal.pthread_sigmask, signal.SIG_BLOCK, _HELD),
+            after_in_parent=partial(signal.pthread_sigmask, signal.SIG_UNBLOCK, _HELD),
+            after_in_child=self._begin_worker,
+        )
+        # Only now: granian warns of so many threads, not knowing that few of them work at a time.
+        waiting = MOST_WAITING + config.db_pool_size
+        self.on_startup(lambda: setattr(self, "blocking_threads", config.api_threads + waiting))
+
+    def shutdown(self, exit_code: int = 0) -> None:
+        """Stop, once the clients know."""
+        leaving.announce(self.bind_port)
+        super().shutdown(exit_code)
+
+    def _begin_worker(self) -> None:
+        """Let a worker that still loads be ended by a signal.
+
+        Until granian sets a worker's handlers, it has those of the main process, which do nothing
+        in it: a stop in that half second would wait for the whole time of draining.
+        """
+        for number in _STOPS:
+            signal.signal(number, signal.SIG_DFL)
+        leaving.prepare_worker()
+        silence.watch(self.bind_port)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _HELD)

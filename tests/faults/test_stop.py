@@ -1,0 +1,61 @@
+"""The API stops under load, a worker dies, and a stop comes while it starts."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import pytest
+
+from tests.api.servers import ApiProcess, Sql, wait_for
+from tests.faults.load import Load, answered
+from tests.faults.test_database_restart import reads_and_writes, titles
+from tests.support.processes import children
+
+STOP_SECONDS = 8.0
+
+
+@pytest.mark.parametrize("round", range(3))
+def test_sigterm_under_keep_alive_load(round: int, running: ApiProcess, sql: Sql) -> None:
+    with Load(running, reads_and_writes, clients=16, pause=0.002) as load:
+        wait_for(lambda: len(load.sent) > 500, "the load")
+        began = time.monotonic()
+        assert running.stop() == 0
+        assert time.monotonic() < began + STOP_SECONDS
+        wait_for(lambda: load.sent[-1].end == "refused", "the end")
+    assert "refused to gracefully stop" not in running.log
+    served = [one for one in load.sent if one.end != "refused"]
+    answered(served, 200, 201, 404)
+    stored = {title for (title,) in sql("SELECT title FROM tasks WHERE id > 3")}
+    assert stored == titles(served, 201)
+
+
+def test_worker_dies_under_load(running: ApiProcess) -> None:
+    assert running.process
+    server = running.process.pid
+    with Load(running, reads_and_writes, clients=16, patience=5.0) as load:
+        wait_for(lambda: len(load.sent) > 300, "the load")
+        before = children(server)
+        died = time.monotonic()
+        os.kill(before[0], signal.SIGKILL)
+        wait_for(lambda: running.log.count("Started worker") == 3, "a new worker")
+        time.sleep(0.5)
+        back = time.monotonic()
+        time.sleep(1)
+    assert len(children(server)) == len(before)
+    # Whoever was connected to the dead worker notices once, and is served by the other.
+    lost = [one for one in load.sent if one.end != "answered"]
+    assert len(lost) <= 16, lost
+    assert all(died - 0.5 < one.ended < back for one in lost), lost
+    answered([one for one in load.sent if one not in lost], 200, 201, 404)
+    served = [one for one in load.sent if died < one.began < back and one.end == "answered"]
+    assert len(served) > 100, "the other worker hardly served"
+    assert running.stop() == 0
+
+
+@pytest.mark.parametrize("seconds", [0.02 * n for n in range(3)])
+def test_sigterm_while_it_starts(
+    seconds: float, api: ApiProcess, api_environment: dict[str, str]
+) -> None:
+    api.start_only(**api_environment)
