@@ -122,10 +122,10 @@ class Pool:
             return
         patience = self._progress + self._patience - time.monotonic()
         if patience <= 0:
-            raise Exhausted
+            raise Exhausted("all connections are in use, and none has come free for long")
         with TURNS.waiting():
             if not self._free.acquire(timeout=patience):
-                raise Exhausted
+                raise Exhausted("no connection came free in time")
 
 
 def _has_ended(connection: Connection) -> bool:

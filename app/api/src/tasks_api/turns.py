@@ -75,7 +75,7 @@ class Turns:
             return
         with self._lock:
             if self._waiting >= self.room and not must:
-                raise NoRoom
+                raise NoRoom("too many requests wait already")
             self._waiting += 1
             self._working -= 1
             if self._reserved:
