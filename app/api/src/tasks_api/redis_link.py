@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import Any
 
+from hiredis import pack_command
 from redis.backoff import NoBackoff
 from redis.connection import Connection
 from redis.retry import Retry
@@ -50,7 +51,9 @@ class RedisLink:
             threads.connection = Connection(**self._options)  # type: ignore[no-untyped-call]
             threads.generation = self._generation
         connection: Connection = threads.connection
-        connection.send_command(*command)  # type: ignore[no-untyped-call]
+        # What redis-py's own packer calls in the end.
+        packed = [pack_command(command)]  # type: ignore[arg-type]
+        connection.send_packed_command(packed)  # type: ignore[no-untyped-call]
         if patience is None:
             return connection.read_response()
         return connection.read_response(timeout=patience)
