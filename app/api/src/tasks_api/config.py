@@ -13,9 +13,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tasks_api.tokens import SCOPES, SHORTEST_SECRET, Token
+
 # ASCII and C1 control characters: no host, name or password of ours holds one, and libpq ends a
 # value at NUL.
 _CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_TOKEN_NAME = re.compile(r"[a-z][a-z0-9_]{0,29}")
 _LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 _LOG_FORMATS = ("plain", "json")
 _ORIGIN = re.compile(
@@ -49,6 +52,8 @@ class Config:
     api_workers: int = 2
     api_threads: int = 4
     max_body_bytes: int = 65536
+    tokens: tuple[Token, ...] = ()
+    public_reads: bool = True
     cors_origins: tuple[str, ...] = ()
     cached_reads_first: bool = True
     log_level: str = "INFO"
@@ -92,6 +97,8 @@ class Config:
             api_workers=env.integer("API_WORKERS", cls.api_workers, 1, 64),
             api_threads=threads,
             max_body_bytes=env.integer("MAX_BODY_BYTES", cls.max_body_bytes, 1024, 2**30),
+            tokens=env.tokens("API_TOKENS"),
+            public_reads=env.choice("API_PUBLIC_READS", "true", ("true", "false")) == "true",
             cors_origins=env.origins("CORS_ORIGINS"),
             log_level=env.choice("LOG_LEVEL", cls.log_level, _LOG_LEVELS),
             log_format=env.choice("LOG_FORMAT", cls.log_format, _LOG_FORMATS),
@@ -150,6 +157,25 @@ class _Reader:
             if value.lower() == one.lower():
                 return one
         raise ConfigError(f"{name} must be one of {', '.join(allowed)}")
+
+    def tokens(self, name: str) -> tuple[Token, ...]:
+        """``NAME:SCOPE:FILE``, separated by spaces; without any, no token is asked for."""
+        tokens: dict[str, Token] = {}
+        for entry in (self.optional(name) or "").split():
+            token, _, rest = entry.partition(":")
+            scope, _, file = rest.partition(":")
+            if not _TOKEN_NAME.fullmatch(token) or token in tokens or scope not in SCOPES:
+                raise ConfigError(
+                    f"{name} must be entries NAME:SCOPE:FILE with different names, separated by"
+                    f" spaces, the scope being one of {', '.join(SCOPES)}"
+                )
+            secret = _read_file(f"{name}, token {token},", file)
+            if len(secret) < SHORTEST_SECRET:
+                raise ConfigError(
+                    f"{name}, token {token}, has less than {SHORTEST_SECRET} characters"
+                )
+            tokens[token] = Token.of(token, scope, secret)
+        return tuple(tokens.values())
 
     def origins(self, name: str) -> tuple[str, ...]:
         origins = tuple((self.optional(name) or "").split())

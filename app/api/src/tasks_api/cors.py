@@ -9,7 +9,7 @@ from tasks_api.answer import Answer
 
 _ALLOWED = {
     "Access-Control-Allow-Methods": "GET, HEAD, POST, PUT, DELETE",
-    "Access-Control-Allow-Headers": "Content-Type, If-Match, If-None-Match, Idempotency-Key, "
+    "Access-Control-Allow-Headers": "Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key, "
     "X-Request-ID",
     "Access-Control-Max-Age": "600",
 }

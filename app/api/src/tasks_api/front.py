@@ -1,7 +1,7 @@
 """The layer ahead of Flask: cached reads, and what every answer has, whoever gave it.
 
-Request ids, conditional requests, compression, CORS, metrics and the request log are here once, so
-a cached read cannot differ in any of them from what Flask answers.
+Tokens, request ids, conditional requests, compression, CORS, metrics and the request log are here
+once, so a cached read cannot differ in any of them from what Flask answers.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from flask import Flask, request
 
 from tasks_api import incoming, logs, metrics, request_id
 from tasks_api.answer import Answer
+from tasks_api.auth import Guard
 from tasks_api.compression import Compression
 from tasks_api.config import Config
 from tasks_api.cors import Cors
@@ -41,6 +42,7 @@ class Front:
         self._flask = flask
         self._reads = reads
         self._most_bytes = config.max_body_bytes
+        self._guard = Guard(config.tokens, config.public_reads) if config.tokens else None
         self._cors = Cors(config.cors_origins)
         self._compression = Compression()
 
@@ -75,10 +77,12 @@ class Front:
         """The answer, and the route that is counted."""
         try:
             incoming.receive(environ, self._most_bytes)
+            if preflight := self._cors.preflight(environ):
+                return preflight, "preflight"
+            if self._guard:
+                self._guard.check(environ)
         except ApiError as error:
             return as_answer(error), _NO_ROUTE
-        if preflight := self._cors.preflight(environ):
-            return preflight, "preflight"
         found = self._reads.answer(environ) if self._reads else None
         return found or self._ask_flask(environ)
 

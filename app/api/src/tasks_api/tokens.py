@@ -1,0 +1,26 @@
+"""Bearer tokens: names, scopes, and of the secrets only a hash."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+
+SCOPES = ("read", "write", "admin")
+"""Each includes the ones before it."""
+
+SHORTEST_SECRET = 16
+"""Characters a token has at least."""
+
+
+@dataclass(frozen=True)
+class Token:
+    """A token by its name; of its secret only the SHA-256 is kept."""
+
+    name: str
+    scope: str
+    digest: bytes = field(repr=False)
+
+    @classmethod
+    def of(cls, name: str, scope: str, secret: str) -> Token:
+        """The token called `name`, which is `secret`."""
+        return cls(name, scope, hashlib.sha256(secret.encode()).digest())
