@@ -8,19 +8,24 @@ many threads, of which a few have a **turn** to work, the others being kept in *
 
 - a thread that has answered, while `limit` others work, goes into reserve instead of back to the
   server;
-- a thread that is about to wait gives its turn to one from the reserve (or, if that is empty, to
-  one the server starts), and takes it up again afterwards, if there are more than `limit` for a
-  moment.
+- a thread that waits gives its turn to one from the reserve (or, if that is empty, to one the
+  server starts), and takes it up again afterwards, if there are more than `limit` for a moment.
+
+Most waits are over at once, and passing a turn on costs half as much as a whole request. So it is
+passed on by a thread that looks every few milliseconds who still waits.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from queue import SimpleQueue
 
 _NO_LIMIT = 2**31
+_LOOK_SECONDS = 0.025
+_IDLE_LOOKS = 40
 
 
 class NoRoom(Exception):
@@ -35,7 +40,12 @@ class Turns:
         """How many threads work at a time."""
         self.room = _NO_LIMIT
         """How many may wait at a time, those apart that `must`."""
-        self._working = self._waiting = self._reserved = 0
+        self._working = self._reserved = 0
+        self._waits: dict[int, bool] = {}
+        """The threads that wait, and whether they have been seen to."""
+        self._lent: set[int] = set()
+        """Those of them whose turn has been passed on."""
+        self._lender: threading.Thread | None = None
         self._lock = threading.Lock()
         self._wake: SimpleQueue[None] = SimpleQueue()
         self._thread = threading.local()
@@ -73,20 +83,41 @@ class Turns:
         if not getattr(self._thread, "works", False):  # a thread of our own, which has no turn
             yield
             return
+        thread = threading.get_ident()
         with self._lock:
-            if self._waiting >= self.room and not must:
+            if len(self._waits) >= self.room and not must:
                 raise NoRoom("too many requests wait already")
-            self._waiting += 1
-            self._working -= 1
-            if self._reserved:
-                self._reserved -= 1
-                self._wake.put(None)
+            self._waits[thread] = False
+            if self._lender is None:
+                self._lender = threading.Thread(target=self._lend, name="turns", daemon=True)
+                self._lender.start()
         try:
             yield
         finally:
             with self._lock:
-                self._waiting -= 1
-                self._working += 1
+                del self._waits[thread]
+                if thread in self._lent:
+                    self._lent.remove(thread)
+                    self._working += 1
+
+    def _lend(self) -> None:
+        """Pass on the turns of those who wait; ends when nobody has waited for a while."""
+        idle = 0
+        while idle < _IDLE_LOOKS:
+            time.sleep(_LOOK_SECONDS)
+            with self._lock:
+                idle = 0 if self._waits else idle + 1
+                for thread, seen in self._waits.items():
+                    if not seen:
+                        self._waits[thread] = True
+                    elif thread not in self._lent:
+                        self._lent.add(thread)
+                        self._working -= 1
+                        if self._reserved:
+                            self._reserved -= 1
+                            self._wake.put(None)
+                if idle == _IDLE_LOOKS:
+                    self._lender = None
 
 
 TURNS = Turns()
