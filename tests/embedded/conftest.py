@@ -10,6 +10,13 @@ import pytest
 from tests.embedded.stacks import Stack
 
 PASSWORD = " p\"a's%s %(here)s $HOME ${x} \\ é🎉:#;`id` "
+SECRETS = {
+    "db_password": PASSWORD,
+    "db_app_password": f"app{PASSWORD}",
+    "db_backup_password": f"backup{PASSWORD}",
+    "db_monitor_password": f"monitor{PASSWORD}",
+    "cache_password": f"cache{PASSWORD}",
+}
 GREETING = "olá 100% \"x\" 'y' $z 🎉\n2nd line"
 FOLDER = "o \"u't %s %(here)s ;x #é \\ d"
 
@@ -20,7 +27,9 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         tmp_path_factory.mktemp("s") / FOLDER,
         api_port=21410,
         secrets_delivery="file",
-        db_password=PASSWORD,
+        db_app_user="tasks_app",
+        cache_user="tasks_api",
+        **SECRETS,
         api_environment={"GREETING": GREETING},
     )
     stack.render()

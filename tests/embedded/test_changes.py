@@ -11,9 +11,21 @@ import pytest
 from stackwright.embedded.daemon import find_daemon
 from stackwright.embedded.errors import EmbeddedError
 
+from tests.embedded.conftest import SECRETS
 from tests.embedded.stacks import SECONDS, Stack, kill, lives
 
 SERVICES = ["banco-dados", "cache-redis", "api-web"]
+
+
+def wait_until_it_serves(stack: Stack) -> None:
+    end = time.monotonic() + SECONDS
+    while stack.request("GET", "/health")[1] != {
+        "api": "healthy",
+        "cache": "healthy",
+        "database": "healthy",
+    }:
+        assert time.monotonic() < end
+        time.sleep(0.1)
 
 
 def test_changed_setting_restarts_only_its_service(stack: Stack, tmp_path: Path) -> None:
@@ -56,14 +68,7 @@ def test_killed_process_comes_back(stack: Stack, service: str) -> None:
     assert {name: row.pid for name, row in rows.items() if name != service} == {
         name: pid for name, pid in before.items() if name != service
     }
-    end = time.monotonic() + SECONDS
-    while stack.request("GET", "/health")[1] != {
-        "api": "healthy",
-        "cache": "healthy",
-        "database": "healthy",
-    }:
-        assert time.monotonic() < end
-        time.sleep(0.1)
+    wait_until_it_serves(stack)
     assert not stack.start().changed
 
 
@@ -140,16 +145,27 @@ def test_program_that_cannot_start_is_explained(bare: Stack) -> None:
     assert bare.stop()
 
 
-def test_changed_password_is_explained(bare: Stack) -> None:
+def test_changed_passwords_take_effect_and_restart_only_who_reads_them(stack: Stack) -> None:
+    before = stack.pids()
+    stack.render(db_app_password="another 'one\\ é🎉", cache_password="another, too: #$")
+    assert stack.start().restarted == ["cache-redis", "api-web"]
+    wait_until_it_serves(stack)
+    stack.render(db_password="the owner's \\ new one, ½ ª 🎉")
+    assert stack.start().restarted == ["banco-dados"]
+    assert stack.sql("SELECT count(*) > 2 FROM tasks") == "t"
+    stack.render(**SECRETS)
+    assert stack.start().restarted == SERVICES
+    assert stack.pids()["banco-dados"] != before["banco-dados"]
+
+
+def test_another_owner_than_that_of_the_data_is_explained(bare: Stack) -> None:
     bare.start()
     bare.stop()
-    bare.render(db_password="another one")
+    bare.render(db_user="somebody")
     with pytest.raises(EmbeddedError) as refused:
         bare.start()
-    text = str(refused.value)
-    assert "password authentication failed" in text
-    assert "keeps the user and password it was first started with" in text
-    assert "another one" not in text
+    assert 'role "somebody" does not exist' in str(refused.value)
+    assert "so set it back" in str(refused.value)
 
 
 def test_interrupted_first_start_is_made_good(bare: Stack) -> None:
