@@ -26,7 +26,7 @@ PLAYBOOK = """---
 - hosts: all
   gather_facts: false
   tasks:
-    - {name: Print, ansible.builtin.debug: {var: db_app_password}}
+    - {name: Print, ansible.builtin.debug: {msg: "{{ db_app_password }}"}}
 """
 DROP = """
 import os, psycopg2, tasks_api.config
@@ -41,7 +41,10 @@ def vault(generation: int) -> str:
     """A vault with a marked secret for every purpose."""
     secrets = {f"vault_{kind}_password": f"{MARK}-{kind}-{generation}{DIFFICULT}" for kind in KINDS}
     # JSON is YAML, and !unsafe keeps what looks like a template from being one.
-    return encrypted("".join(f"{name}: !unsafe {json.dumps(text)}\n" for name, text in secrets.items()))
+    lines = (
+        f"{name}: !unsafe {json.dumps(text, ensure_ascii=False)}\n" for name, text in secrets.items()
+    )
+    return encrypted("".join(lines))
 
 
 class Leaky(Stack):
@@ -130,6 +133,7 @@ def test_docker_knows_no_secret(stack: Leaky) -> None:
         assert not leaks_in(mark, "docker", "logs", name)
         assert not leaks_in(mark, "docker", "export", name)
         assert not leaks_in(mark, "docker", "exec", name, "env")
+        assert leaks_in(mark, "docker", "exec", name, "sh", "-c", "cat /run/secrets/*")
 
 
 def test_the_databases_files_hold_no_password(stack: Leaky) -> None:
