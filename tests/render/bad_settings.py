@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tests.support.project import like_dev
+
 # Beside each case: an environment that is fine but for the case itself.
-FINE = """---
-secrets_strict: false
-secrets_delivery: environment
-db_password: for-tests-only
-"""
+FINE = f"---\n{like_dev('for-tests-only')}"
 
 
 @dataclass(frozen=True)

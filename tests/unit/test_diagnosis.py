@@ -233,5 +233,5 @@ def test_the_module_collects_and_explains(tmp_path: Path) -> None:
     assert result["exit"] == 73
     assert f"Port {port} is taken by '" in explanation
     assert f"(pid {os.getpid()}," in explanation
-    assert "keeps the password it was first started with" in explanation
+    assert "gives every role its password at each start" in explanation
     assert "s3cret-word" not in json.dumps(result)
