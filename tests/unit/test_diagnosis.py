@@ -60,8 +60,9 @@ def test_two_taken_ports_are_two_causes() -> None:
 
 
 def test_the_embedded_runtime_has_its_own_fix() -> None:
-    for runtime, word in (("compose", "docker exec"), ("embedded", "embedded_db_port")):
-        assert word in diagnose(Evidence(failure=PASSWORD_LINE, runtime=runtime))[0].fix
+    line = 'FATAL:  data directory "/srv/data" has wrong ownership'
+    for runtime, word in (("compose", "docker run"), ("embedded", "embedded_user")):
+        assert word in diagnose(Evidence(failure=line, runtime=runtime))[0].fix
 
 
 def test_an_unknown_failure_says_so_and_shows_the_last_lines() -> None:

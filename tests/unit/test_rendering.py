@@ -9,6 +9,7 @@ from typing import Any
 
 import jinja2
 import pytest
+import yaml
 from stackwright import layout
 from stackwright.images import service_images
 from stackwright.rendering import (

@@ -106,6 +106,13 @@ DATABASE = (
         + _SETTINGS,
     ),
     Rule(
+        "roles-failed",
+        (r"roles: failed, and nothing was changed: (?P<error>.+)",),
+        "The roles of the database cannot be made what the settings say: {error}",
+        "Correct the cause, for example the db_…_user that it names, then make up ENV={environment}",
+        exit=CONFIG,
+    ),
+    Rule(
         "migration-failed",
         (
             r"psql:(?P<file>\S+\.sql):(?P<line>\d+): (?:error|fatal|panic):\s+(?P<error>.+)",
@@ -114,13 +121,6 @@ DATABASE = (
         "A migration fails{in_file}: {error}",
         "Correct it under app/database/migrations, then make up ENV={environment}; applied ones are kept.",
         exit=SOFTWARE,
-    ),
-    Rule(
-        "roles-failed",
-        (r"roles: failed, and nothing was changed: (?P<error>.+)",),
-        "The roles of the database cannot be made what the settings say: {error}",
-        "Correct the cause, for example the db_…_user that it names, then make up ENV={environment}",
-        exit=CONFIG,
     ),
     Rule(
         "schema-missing",
