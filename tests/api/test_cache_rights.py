@@ -145,9 +145,12 @@ def test_the_seeds_redis_asks_nobody(tmp_path: Path) -> None:
 
 def test_the_password_is_known_to_redis_as_a_hash_only(guarded: GuardedRedis) -> None:
     assert PASSWORD.strip() not in (guarded.folder / "users.acl").read_text(encoding="utf-8")
-    assert PASSWORD.strip().encode() not in Path(
-        f"/proc/{guarded.process.pid}/cmdline"  # type: ignore[union-attr]
-    ).read_bytes()
+    assert (
+        PASSWORD.strip().encode()
+        not in Path(
+            f"/proc/{guarded.process.pid}/cmdline"  # type: ignore[union-attr]
+        ).read_bytes()
+    )
 
 
 def test_a_wrong_password_is_a_lost_cache_and_no_error(

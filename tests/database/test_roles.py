@@ -17,7 +17,9 @@ REFUSED = errors.InsufficientPrivilege
 def test_the_application_works_with_its_rows(cluster: Cluster) -> None:
     assert cluster.ask("SELECT current_user") == "tasks_app"
     cluster.ask("INSERT INTO tasks (title, description) VALUES ('mine', 'docker-compose.yml')")
-    assert cluster.ask("UPDATE tasks SET title = 'its' WHERE title = 'mine' RETURNING title") == "its"
+    assert (
+        cluster.ask("UPDATE tasks SET title = 'its' WHERE title = 'mine' RETURNING title") == "its"
+    )
     words = "tasks_words(title, description) @@ to_tsquery('simple', 'compose')"
     assert cluster.ask(f"SELECT count(*) FROM tasks WHERE {words}") == 1
     assert cluster.ask("DELETE FROM tasks WHERE title = 'its' RETURNING 1") == 1
@@ -58,7 +60,11 @@ def test_the_application_may_not(cluster: Cluster, statement: str) -> None:
 def test_the_backup_reads_everything_and_changes_nothing(cluster: Cluster) -> None:
     assert cluster.ask("SELECT count(*) FROM schema_migrations", "tasks_backup", BACKUP)
     assert cluster.ask("SELECT count(*) FROM tasks", "tasks_backup", BACKUP) == 3
-    for statement in ("DELETE FROM tasks", "INSERT INTO tasks (title) VALUES ('x')", "DROP TABLE tasks"):
+    for statement in (
+        "DELETE FROM tasks",
+        "INSERT INTO tasks (title) VALUES ('x')",
+        "DROP TABLE tasks",
+    ):
         with pytest.raises(REFUSED):
             cluster.ask(statement, "tasks_backup", BACKUP)
 
@@ -87,15 +93,26 @@ def test_no_role_gets_in_with_another_password_or_into_another_database(
 
 
 def test_forgotten_sessions_end(cluster: Cluster) -> None:
-    settings = "statement_timeout idle_in_transaction_session_timeout idle_session_timeout lock_timeout"
+    settings = (
+        "statement_timeout idle_in_transaction_session_timeout idle_session_timeout lock_timeout"
+    )
     shown = {
         (role, name): cluster.ask(f"SHOW {name}", role, password)
-        for role, password in (("tasks_app", APP), ("tasks_backup", BACKUP), ("tasks_monitor", MONITOR))
+        for role, password in (
+            ("tasks_app", APP),
+            ("tasks_backup", BACKUP),
+            ("tasks_monitor", MONITOR),
+        )
         for name in settings.split()
     }
     assert [shown["tasks_app", name] for name in settings.split()] == ["30s", "10s", "0", "10s"]
     assert [shown["tasks_backup", name] for name in settings.split()] == ["0", "0", "10min", "1min"]
-    assert [shown["tasks_monitor", name] for name in settings.split()] == ["10s", "10s", "10min", "5s"]
+    assert [shown["tasks_monitor", name] for name in settings.split()] == [
+        "10s",
+        "10s",
+        "10min",
+        "5s",
+    ]
     assert cluster.owner("SHOW idle_in_transaction_session_timeout") == "10min"
 
 
@@ -121,7 +138,9 @@ def test_what_was_given_by_hand_is_taken_back(cluster: Cluster) -> None:
     assert cluster.attributes() == before
 
 
-def test_changed_passwords_take_effect_the_owners_too_and_are_kept_as_scram(cluster: Cluster) -> None:
+def test_changed_passwords_take_effect_the_owners_too_and_are_kept_as_scram(
+    cluster: Cluster,
+) -> None:
     changed = "þ another \\ one' \"" + "x" * 500
     done = cluster.run(
         "roles", POSTGRES_PASSWORD="a new owner's: \\ 🎉", **cluster.names(DB_APP_PASSWORD=changed)
@@ -131,7 +150,9 @@ def test_changed_passwords_take_effect_the_owners_too_and_are_kept_as_scram(clus
     assert cluster.ask("SELECT 1", password=changed) == 1
     with pytest.raises(psycopg2.OperationalError, match="password authentication failed"):
         cluster.connect()
-    kept = "SELECT bool_and(rolpassword LIKE 'SCRAM-SHA-256$4096:%') FROM pg_authid WHERE rolcanlogin"
+    kept = (
+        "SELECT bool_and(rolpassword LIKE 'SCRAM-SHA-256$4096:%') FROM pg_authid WHERE rolcanlogin"
+    )
     assert cluster.owner(kept) is True
     back = cluster.run("roles", POSTGRES_PASSWORD=PASSWORD, **cluster.names())
     assert back.returncode == 0, back.stderr
@@ -173,9 +194,11 @@ def test_the_owner_itself_may_be_the_applications_role_as_in_the_seed(cluster: C
 
 def test_a_failure_changes_nothing_and_tells_no_password(cluster: Cluster) -> None:
     before = cluster.attributes()
-    refused = cluster.run("roles", **cluster.names(DB_MONITOR_USER="pg_own", DB_APP_PASSWORD="marked-9z"))
+    refused = cluster.run(
+        "roles", **cluster.names(DB_MONITOR_USER="pg_own", DB_APP_PASSWORD="marked-9z")
+    )
     assert refused.returncode == 1
-    assert 'roles: failed, and nothing was changed: ' in refused.stderr
+    assert "roles: failed, and nothing was changed: " in refused.stderr
     assert 'role name "pg_own" is reserved' in refused.stderr
     assert "marked-9z" not in refused.stderr + refused.stdout
     assert cluster.attributes() == before

@@ -135,9 +135,9 @@ def as_role(stack: Stack, role: str, password: str) -> psycopg2.extensions.conne
 
 
 def test_the_api_works_as_a_role_that_cannot_drop_its_table(stack: Stack) -> None:
-    assert stack.sql("SELECT DISTINCT usename FROM pg_stat_activity WHERE application_name LIKE 'tasks_api%'") == (
-        "tasks_app"
-    )
+    assert stack.sql(
+        "SELECT DISTINCT usename FROM pg_stat_activity WHERE application_name LIKE 'tasks_api%'"
+    ) == ("tasks_app")
     connection = as_role(stack, "tasks_app", SECRETS["db_app_password"])
     try:
         with pytest.raises(psycopg2.errors.InsufficientPrivilege):

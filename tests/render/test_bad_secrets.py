@@ -125,7 +125,11 @@ def test_an_inline_secret_of_another_vault_password_is_named_with_the_options_th
 ) -> None:
     (tmp_path / "group_vars").mkdir()
     (tmp_path / "group_vars/all").symlink_to(ROOT / "inventories/group_vars/all")
-    text = indented_vault("vault_db_password", GOOD_SECRET, password="another") + "\n" + other_secrets()
+    text = (
+        indented_vault("vault_db_password", GOOD_SECRET, password="another")
+        + "\n"
+        + other_secrets()
+    )
     (tmp_path / "group_vars/shop.yml").write_text(text, encoding="utf-8")
     (tmp_path / "shop.yml").write_text('{"shop": {"hosts": {"shop-host": {}}}}', encoding="utf-8")
     (problem,) = look(tmp_path / "shop.yml")["shop"].problems

@@ -203,7 +203,9 @@ def test_all_environments_render_in_one_run_side_by_side(project: Project) -> No
     for name in ("dev", "prod", "staging"):
         assert run.results[f"{name}-host"]["changed"]
         assert (project.output(name) / "docker-compose.yml").is_file()
-    secret = (project.output("prod") / "secrets/banco-dados/db_password").read_text(encoding="utf-8")
+    secret = (project.output("prod") / "secrets/banco-dados/db_password").read_text(
+        encoding="utf-8"
+    )
     assert secret == "another-good-one-4711"
 
 

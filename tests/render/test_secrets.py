@@ -55,7 +55,11 @@ def test_from_nothing_to_a_rendered_prod(project: Project) -> None:
     assert (project.folder / VAULT).stat().st_mode & 0o777 == 0o600
     rendered = project.render("-i", "inventories/prod.yml")
     assert rendered.returncode == 0, rendered.output
-    for place in ("banco-dados/db_password", "api-web/db_app_password", "cache-redis/cache_password"):
+    for place in (
+        "banco-dados/db_password",
+        "api-web/db_app_password",
+        "cache-redis/cache_password",
+    ):
         file = project.output("prod") / "secrets" / place
         assert file.read_text(encoding="utf-8") == secrets[f"vault_{file.name}"]
     for secret in secrets.values():

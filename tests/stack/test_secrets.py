@@ -42,7 +42,8 @@ def vault(generation: int) -> str:
     secrets = {f"vault_{kind}_password": f"{MARK}-{kind}-{generation}{DIFFICULT}" for kind in KINDS}
     # JSON is YAML, and !unsafe keeps what looks like a template from being one.
     lines = (
-        f"{name}: !unsafe {json.dumps(text, ensure_ascii=False)}\n" for name, text in secrets.items()
+        f"{name}: !unsafe {json.dumps(text, ensure_ascii=False)}\n"
+        for name, text in secrets.items()
     )
     return encrypted("".join(lines))
 
@@ -122,7 +123,8 @@ def test_a_secret_file_is_for_its_reader_alone(stack: Leaky) -> None:
 
 def test_docker_knows_no_secret(stack: Leaky) -> None:
     images = [
-        run("docker", "inspect", "--format", "{{.Image}}", name).stdout.strip() for name in stack.names()
+        run("docker", "inspect", "--format", "{{.Image}}", name).stdout.strip()
+        for name in stack.names()
     ]
     mark = MARK.encode()
     assert not leaks_in(mark, "docker", "inspect", *stack.names(), *images)
@@ -146,12 +148,25 @@ def test_the_databases_files_hold_no_password(stack: Leaky) -> None:
 
 def test_ansible_and_its_reports_say_no_secret(stack: Leaky) -> None:
     ahead = stack.play(
-        "playbooks/render.yml", "--check", "--diff", "-vvv", "-e", "secrets_delivery=file", "-e", "db_name=other"
+        "playbooks/render.yml",
+        "--check",
+        "--diff",
+        "-vvv",
+        "-e",
+        "secrets_delivery=file",
+        "-e",
+        "db_name=other",
     )
     assert ahead.returncode == 0, ahead.output[-3000:]
     assert stack.play("playbooks/status.yml", "-vvv").returncode == 0
     assert stack.play("playbooks/logs.yml", "-vvv").returncode == 0
-    failed = stack.site("-vvv", "-e", '{"api_environment": {"DB_PORT": "x"}}', "-e", "stack_start_timeout_seconds=15")
+    failed = stack.site(
+        "-vvv",
+        "-e",
+        '{"api_environment": {"DB_PORT": "x"}}',
+        "-e",
+        "stack_start_timeout_seconds=15",
+    )
     assert failed.returncode != 0
     assert stack.site("-vvv").returncode == 0
     assert "verify_environment" in stack.said
@@ -180,7 +195,11 @@ def test_redis_asks_for_a_password_and_the_api_has_it(stack: Leaky) -> None:
     assert stack.request("GET", "/health")[1]["cache"] == "healthy"
     assert "NOAUTH" in stack.exec("cache-redis", "redis-cli", "GET", "all_tasks").stdout
     script = "redis-cli --user tasks_api --askpass {} </run/secrets/cache_password"
-    for command, answer in (("PING", "PONG"), ("GET another", "NOPERM"), ("CONFIG GET save", "NOPERM")):
+    for command, answer in (
+        ("PING", "PONG"),
+        ("GET another", "NOPERM"),
+        ("CONFIG GET save", "NOPERM"),
+    ):
         assert answer in stack.exec("cache-redis", "sh", "-c", script.format(command)).stdout
 
 
@@ -189,12 +208,23 @@ def test_changed_secrets_take_effect_with_the_next_run(stack: Leaky) -> None:
     stack.project.write(VAULT, vault(2))
     done = stack.site("-vvv", "--diff")
     assert done.returncode == 0, done.output[-6000:].replace(MARK, "MARK")
-    assert {name for name, started in stack.containers().items() if before[name] != started} == {*before}
+    assert {name for name, started in stack.containers().items() if before[name] != started} == {
+        *before
+    }
     assert stack.request("GET", "/tasks")[1]["count"] == 3
     script = "import pathlib; print(pathlib.Path('/run/secrets/db_app_password').read_text())"
     assert f"{MARK}-db_app-2" in stack.exec("api-web", "python", "-c", script).stdout
     old = f"{MARK}-db-1{DIFFICULT}"
-    login = ("docker", "exec", "--env", "PGPASSWORD", "swleak-banco-dados", "psql", "-h", "127.0.0.1")
+    login = (
+        "docker",
+        "exec",
+        "--env",
+        "PGPASSWORD",
+        "swleak-banco-dados",
+        "psql",
+        "-h",
+        "127.0.0.1",
+    )
     refused = subprocess.run(
         [*login, "-U", "admin", "-d", "tasks_db", "-c", "SELECT 1"],
         env={"PATH": "/usr/local/bin:/usr/bin:/bin", "PGPASSWORD": old}, capture_output=True, text=True, check=False,

@@ -327,7 +327,7 @@ CASES = [
     ),
     (
         "roles-failed",
-        "roles: failed, and nothing was changed: psql:roles.sql:41: ERROR:  role name \"pg_x\" is reserved",
+        'roles: failed, and nothing was changed: psql:roles.sql:41: ERROR:  role name "pg_x" is reserved',
         'role name "pg_x" is reserved',
         "db_",
     ),

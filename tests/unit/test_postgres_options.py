@@ -54,7 +54,9 @@ def test_what_it_takes_for_itself_fits_the_limit(megabytes: int, connections: in
 def test_postgresql_takes_them(memory: str, connections: int, tmp_path: Path) -> None:
     for name in ("postgresql.conf", "postgresql.auto.conf"):
         (tmp_path / name).touch()
-    words = [word for item in options(memory, connections).items() for word in ("-c", "=".join(item))]
+    words = [
+        word for item in options(memory, connections).items() for word in ("-c", "=".join(item))
+    ]
     prefix = unprivileged_prefix(process_user("nobody"), [postgres_tools(), tmp_path])
     for name in options(memory, connections):
         command = [*prefix, postgres_tools() / "postgres", "-D", tmp_path, *words, "-C", name]

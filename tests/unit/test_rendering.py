@@ -69,7 +69,9 @@ def test_a_container_is_another_one_when_a_secret_it_reads_is() -> None:
     def labels(**changes: str) -> dict[str, str]:
         values = dev_values(secrets_delivery="file", cache_user="tasks_api", **changes)
         services = yaml.safe_load(rendered(values)["docker-compose.yml"].content)["services"]
-        return {name: service["labels"]["stackwright.secrets"] for name, service in services.items()}
+        return {
+            name: service["labels"]["stackwright.secrets"] for name, service in services.items()
+        }
 
     def touched(**changes: str) -> set[str]:
         return {name for name, label in labels(**changes).items() if label != labels()[name]}

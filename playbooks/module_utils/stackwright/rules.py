@@ -196,7 +196,10 @@ def _roles(values: Values) -> list[tuple[str, str, str]]:
             if values[other] == role and not shared:
                 reason = f"is the same as {other}, and so would be their rights"
                 found.append((name, reason, "give each its own name"))
-    if values["db_app_user"] == values["db_user"] and values["db_app_password"] != values["db_password"]:
+    if (
+        values["db_app_user"] == values["db_user"]
+        and values["db_app_password"] != values["db_password"]
+    ):
         reason = "differs from db_password, and db_app_user is db_user"
         found.append(("db_app_password", reason, 'set it to "{{ db_password }}"'))
     return found

@@ -73,7 +73,9 @@ class Config:
         threads = env.integer("API_THREADS", cls.api_threads, 1, 64)
         redis_user, redis_password = env.optional("REDIS_USER"), env.optional("REDIS_PASSWORD")
         if redis_user and not redis_password:
-            raise ConfigError("REDIS_USER is set, and neither REDIS_PASSWORD nor REDIS_PASSWORD_FILE")
+            raise ConfigError(
+                "REDIS_USER is set, and neither REDIS_PASSWORD nor REDIS_PASSWORD_FILE"
+            )
         return cls(
             db_host=env.text("DB_HOST", cls.db_host),
             db_port=env.integer("DB_PORT", cls.db_port, 1, 65535),

@@ -89,7 +89,15 @@ def _set_owner_password(program: Program, data: Path, prefix: Sequence[str]) -> 
     statement = f"ALTER ROLE \"{program.database['POSTGRES_USER']}\" PASSWORD '{password}'\n"
     options = ("-c", "log_min_error_statement=panic", "-c", "log_checkpoints=off")
     done = subprocess.run(
-        [*prefix, str(postgres_tools() / "postgres"), "--single", "-D", str(data), *options, "postgres"],
+        [
+            *prefix,
+            str(postgres_tools() / "postgres"),
+            "--single",
+            "-D",
+            str(data),
+            *options,
+            "postgres",
+        ],
         input=statement.encode(),
         capture_output=True,
         check=False,

@@ -61,9 +61,7 @@ def migrate(folder: Folder, program: Program) -> list[str]:
     """
     said = _run(folder, program, "migrate")
     _run(folder, program, "roles")
-    return [
-        line.removeprefix(APPLIED) for line in said.splitlines() if line.startswith(APPLIED)
-    ]
+    return [line.removeprefix(APPLIED) for line in said.splitlines() if line.startswith(APPLIED)]
 
 
 def _run(folder: Folder, program: Program, name: str) -> str:

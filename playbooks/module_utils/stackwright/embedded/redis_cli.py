@@ -1,7 +1,8 @@
 """A redis-cli for machines without one: ``python -I redis_cli.py -h HOST -p PORT [--user NAME --askpass] COMMAND…``.
 
-The password is read from standard input. Prints replies as redis-cli does when its output is no terminal: strings as they are, one array item per line, nothing
-for nil; exit code 1 when there is no connection. Protocol: RESP2, redis.io/docs/latest/develop/reference/protocol-spec.
+The password is read from standard input. Prints replies as redis-cli does when its output is no terminal: strings as
+they are, one array item per line, nothing for nil; exit code 1 when there is no connection.
+Protocol: RESP2, redis.io/docs/latest/develop/reference/protocol-spec.
 """
 
 from __future__ import annotations
@@ -35,11 +36,10 @@ def read_reply(stream: BinaryIO) -> list[bytes]:
     return [rest]
 
 
-def ask(stream: BinaryIO, words: list[bytes]) -> list[bytes]:
-    """Send a command and read the reply."""
-    stream.write(encode(words))
-    stream.flush()
-    return read_reply(stream)
+def ask(connection: socket.socket, words: list[bytes]) -> list[bytes]:
+    """Send a command and read the lines of its reply, after which nothing else is to come."""
+    connection.sendall(encode(words))
+    return read_reply(connection.makefile("rb"))
 
 
 def main(arguments: list[str]) -> int:
@@ -55,13 +55,12 @@ def main(arguments: list[str]) -> int:
     try:
         place = (options.host, options.port)
         with socket.create_connection(place, ANSWER_SECONDS) as connection:
-            stream = connection.makefile("rwb")
             lines = [b"OK"]
             if options.askpass:
                 password = sys.stdin.buffer.readline().removesuffix(b"\n")
-                lines = ask(stream, [b"AUTH", options.user.encode(), password])
+                lines = ask(connection, [b"AUTH", options.user.encode(), password])
             if lines == [b"OK"]:
-                lines = ask(stream, words)
+                lines = ask(connection, words)
     except OSError as error:
         print(
             f"Could not connect to Redis at {options.host}:{options.port}: {error}", file=sys.stderr
