@@ -117,10 +117,10 @@ def test_a_missing_image_is_explained(stack: Stack) -> None:
 
 
 def test_a_service_that_does_not_come_up_is_explained(stack: Stack) -> None:
-    broken = '{"api_environment": {"REDIS_PASSWORD_FILE": "/nonexistent"}}'
+    broken = '{"api_environment": {"DB_POOL_WAIT_SECONDS": "nonsense"}}'
     done = stack.site("-e", broken, "-e", "stack_start_timeout_seconds=20")
     assert done.returncode != 0
-    assert "REDIS_PASSWORD_FILE names a file that cannot be read" in done.output
+    assert "DB_POOL_WAIT_SECONDS must be a whole number" in done.output
     assert stack.site().returncode == 0
 
 

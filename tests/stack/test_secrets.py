@@ -163,7 +163,7 @@ def test_ansible_and_its_reports_say_no_secret(stack: Leaky) -> None:
     failed = stack.site(
         "-vvv",
         "-e",
-        '{"api_environment": {"DB_PORT": "x"}}',
+        '{"api_environment": {"DB_POOL_WAIT_SECONDS": "x"}}',
         "-e",
         "stack_start_timeout_seconds=15",
     )

@@ -142,7 +142,9 @@ def _secret_files(
     for service in context["services"]:
         folder = f"secrets/{service['name']}/"
         contents = {
-            template.removeprefix(folder).removesuffix(".j2"): _render(environment, template, context)
+            template.removeprefix(folder).removesuffix(".j2"): _render(
+                environment, template, context
+            )
             for template in _templates_of(environment)
             if template.startswith(folder)
         }
