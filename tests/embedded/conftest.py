@@ -25,7 +25,7 @@ FOLDER = "o \"u't %s %(here)s ;x #é \\ d"
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     stack = Stack(
         tmp_path_factory.mktemp("s") / FOLDER,
-        api_port=21410,
+        api_port=11410,
         secrets_delivery="file",
         db_app_user="tasks_app",
         cache_user="tasks_api",
@@ -51,7 +51,7 @@ def stack(running: Stack) -> Stack:
 @pytest.fixture
 def bare(tmp_path: Path) -> Iterator[Stack]:
     """Another environment, rendered and not started; dev's own way to deliver secrets."""
-    stack = Stack(tmp_path / "out", api_port=21420)
+    stack = Stack(tmp_path / "out", api_port=11420)
     stack.render()
     try:
         yield stack

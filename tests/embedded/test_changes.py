@@ -177,12 +177,12 @@ def test_interrupted_first_start_is_made_good(bare: Stack) -> None:
 
 
 def test_path_too_long_for_a_socket_works(tmp_path: Path) -> None:
-    stack = Stack(tmp_path / ("long" * 20) / "out", api_port=21430)
+    stack = Stack(tmp_path / ("long" * 20) / "out", api_port=11430)
     assert len(str(stack.folder.root / "run" / "supervisor.sock")) > 107
     stack.render()
     try:
         assert stack.start().started == SERVICES
-        assert stack.folder.socket == Path("/tmp/stackwright-31430/supervisor.sock")
+        assert stack.folder.socket == Path("/tmp/stackwright-21430/supervisor.sock")
         assert stack.folder.socket.parent.stat().st_mode & 0o777 == 0o700
         assert not stack.start().changed
     finally:
@@ -191,9 +191,9 @@ def test_path_too_long_for_a_socket_works(tmp_path: Path) -> None:
 
 
 def test_foreign_folder_for_the_socket_is_refused(tmp_path: Path) -> None:
-    stack = Stack(tmp_path / ("long" * 20) / "out", api_port=21431)
+    stack = Stack(tmp_path / ("long" * 20) / "out", api_port=11431)
     stack.render()
-    foreign = Path("/tmp/stackwright-31431")
+    foreign = Path("/tmp/stackwright-21431")
     foreign.mkdir(mode=0o700)
     try:
         foreign.chmod(0o777)
