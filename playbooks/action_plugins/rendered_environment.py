@@ -5,8 +5,9 @@ that nothing runs that was not validated. With false only the manifest is read, 
 looked at and stopped whatever became of its settings.
 The fact has ``environment``, ``project``, ``runtime``, ``base_images`` (registry or distro),
 ``images`` and ``stand_ins`` (references by service and by kind), ``services`` in start order, ``output_dir``,
-``project_dir``, ``running`` (the runtimes it runs in now), ``evidence`` and ``logs`` (commands that tell what
-happened), and when current ``settings`` (all that may be shown) and ``access`` (see stackwright.access).
+``project_dir``, ``secret_settings`` (names), ``running`` (the runtimes it runs in now), ``evidence`` and ``logs``
+(commands that tell what happened), and when current ``settings`` (all that may be shown) and ``access`` (see
+stackwright.access).
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ class ActionModule(EnvironmentAction):
             }
         facts = {name: value for name, value in manifest.items() if name != "files"}
         facts |= {"output_dir": str(output), "project_dir": str(layout.PROJECT), "settings": {}}
+        facts["secret_settings"] = [name for name, setting in self.schema.items() if setting.secret]
         facts["running"] = running_runtimes(output, manifest["project"])
         where = (manifest["runtime"], str(output), manifest["services"])
         facts["evidence"] = evidence_commands(*where)

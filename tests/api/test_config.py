@@ -34,6 +34,7 @@ def test_every_variable_counts() -> None:
         "DB_STATEMENT_TIMEOUT_SECONDS": "6",
         "REDIS_HOST": "r",
         "REDIS_PORT": "7",
+        "REDIS_USER": "ru",
         "REDIS_PASSWORD": "p",
         "CACHE_TTL_SECONDS": "8",
         "API_HOST": "::1",
@@ -58,6 +59,7 @@ def test_every_variable_counts() -> None:
         db_statement_timeout_seconds=6,
         redis_host="r",
         redis_port=7,
+        redis_user="ru",
         redis_password="p",
         cache_ttl_seconds=8,
         api_host="::1",
@@ -141,3 +143,8 @@ def test_value_and_file_at_once() -> None:
 
 def test_passwords_do_not_show_in_a_printed_config() -> None:
     assert SECRET not in repr(Config(db_password=SECRET, redis_password=SECRET))
+
+
+def test_a_redis_user_without_a_password() -> None:
+    with pytest.raises(ConfigError, match=r"^REDIS_USER is set, and neither REDIS_PASSWORD nor"):
+        Config.from_environment({"DB_PASSWORD": SECRET, "REDIS_USER": "u"})

@@ -7,12 +7,10 @@ import subprocess
 import time
 from pathlib import Path
 
-from tests.support.project import Project, Run
+from tests.support.project import Project, Run, like_dev
 
 CHANGED = re.compile(r"^\S+ +: ok=\d+ +changed=(\d+) ", re.MULTILINE)
-SETTINGS = (
-    "db_password: bench-pT7-9zQ-unlikely\nsecrets_strict: false\nsecrets_delivery: environment\n"
-)
+SETTINGS = like_dev("bench-pT7-9zQ-unlikely")
 HANG_SECONDS = 600  # only to end a command that hangs
 
 

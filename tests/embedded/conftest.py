@@ -10,6 +10,13 @@ import pytest
 from tests.embedded.stacks import Stack
 
 PASSWORD = " p\"a's%s %(here)s $HOME ${x} \\ é🎉:#;`id` "
+SECRETS = {
+    "db_password": PASSWORD,
+    "db_app_password": f"app{PASSWORD}",
+    "db_backup_password": f"backup{PASSWORD}",
+    "db_monitor_password": f"monitor{PASSWORD}",
+    "cache_password": f"cache{PASSWORD}",
+}
 GREETING = "olá 100% \"x\" 'y' $z 🎉\n2nd line"
 FOLDER = "o \"u't %s %(here)s ;x #é \\ d"
 
@@ -18,9 +25,11 @@ FOLDER = "o \"u't %s %(here)s ;x #é \\ d"
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     stack = Stack(
         tmp_path_factory.mktemp("s") / FOLDER,
-        api_port=21410,
+        api_port=11410,
         secrets_delivery="file",
-        db_password=PASSWORD,
+        db_app_user="tasks_app",
+        cache_user="tasks_api",
+        **SECRETS,
         api_environment={"GREETING": GREETING},
     )
     stack.render()
@@ -42,7 +51,7 @@ def stack(running: Stack) -> Stack:
 @pytest.fixture
 def bare(tmp_path: Path) -> Iterator[Stack]:
     """Another environment, rendered and not started; dev's own way to deliver secrets."""
-    stack = Stack(tmp_path / "out", api_port=21420)
+    stack = Stack(tmp_path / "out", api_port=11420)
     stack.render()
     try:
         yield stack

@@ -11,9 +11,21 @@ import pytest
 from stackwright.embedded.daemon import find_daemon
 from stackwright.embedded.errors import EmbeddedError
 
+from tests.embedded.conftest import SECRETS
 from tests.embedded.stacks import SECONDS, Stack, kill, lives
 
 SERVICES = ["banco-dados", "cache-redis", "api-web"]
+
+
+def wait_until_it_serves(stack: Stack) -> None:
+    end = time.monotonic() + SECONDS
+    while stack.request("GET", "/health")[1] != {
+        "api": "healthy",
+        "cache": "healthy",
+        "database": "healthy",
+    }:
+        assert time.monotonic() < end
+        time.sleep(0.1)
 
 
 def test_changed_setting_restarts_only_its_service(stack: Stack, tmp_path: Path) -> None:
@@ -56,14 +68,7 @@ def test_killed_process_comes_back(stack: Stack, service: str) -> None:
     assert {name: row.pid for name, row in rows.items() if name != service} == {
         name: pid for name, pid in before.items() if name != service
     }
-    end = time.monotonic() + SECONDS
-    while stack.request("GET", "/health")[1] != {
-        "api": "healthy",
-        "cache": "healthy",
-        "database": "healthy",
-    }:
-        assert time.monotonic() < end
-        time.sleep(0.1)
+    wait_until_it_serves(stack)
     assert not stack.start().changed
 
 
@@ -140,16 +145,27 @@ def test_program_that_cannot_start_is_explained(bare: Stack) -> None:
     assert bare.stop()
 
 
-def test_changed_password_is_explained(bare: Stack) -> None:
+def test_changed_passwords_take_effect_and_restart_only_who_reads_them(stack: Stack) -> None:
+    before = stack.pids()
+    stack.render(db_app_password="another 'one\\ é🎉", cache_password="another, too: #$")
+    assert stack.start().restarted == ["cache-redis", "api-web"]
+    wait_until_it_serves(stack)
+    stack.render(db_password="the owner's \\ new one, ½ ª 🎉")
+    assert stack.start().restarted == ["banco-dados"]
+    assert stack.sql("SELECT count(*) > 2 FROM tasks") == "t"
+    stack.render(**SECRETS)
+    assert stack.start().restarted == SERVICES
+    assert stack.pids()["banco-dados"] != before["banco-dados"]
+
+
+def test_another_owner_than_that_of_the_data_is_explained(bare: Stack) -> None:
     bare.start()
     bare.stop()
-    bare.render(db_password="another one")
+    bare.render(db_user="somebody")
     with pytest.raises(EmbeddedError) as refused:
         bare.start()
-    text = str(refused.value)
-    assert "password authentication failed" in text
-    assert "keeps the user and password it was first started with" in text
-    assert "another one" not in text
+    assert 'role "somebody" does not exist' in str(refused.value)
+    assert "so set it back" in str(refused.value)
 
 
 def test_interrupted_first_start_is_made_good(bare: Stack) -> None:
@@ -161,12 +177,12 @@ def test_interrupted_first_start_is_made_good(bare: Stack) -> None:
 
 
 def test_path_too_long_for_a_socket_works(tmp_path: Path) -> None:
-    stack = Stack(tmp_path / ("long" * 20) / "out", api_port=21430)
+    stack = Stack(tmp_path / ("long" * 20) / "out", api_port=11430)
     assert len(str(stack.folder.root / "run" / "supervisor.sock")) > 107
     stack.render()
     try:
         assert stack.start().started == SERVICES
-        assert stack.folder.socket == Path("/tmp/stackwright-31430/supervisor.sock")
+        assert stack.folder.socket == Path("/tmp/stackwright-21430/supervisor.sock")
         assert stack.folder.socket.parent.stat().st_mode & 0o777 == 0o700
         assert not stack.start().changed
     finally:
@@ -175,9 +191,9 @@ def test_path_too_long_for_a_socket_works(tmp_path: Path) -> None:
 
 
 def test_foreign_folder_for_the_socket_is_refused(tmp_path: Path) -> None:
-    stack = Stack(tmp_path / ("long" * 20) / "out", api_port=21431)
+    stack = Stack(tmp_path / ("long" * 20) / "out", api_port=11431)
     stack.render()
-    foreign = Path("/tmp/stackwright-31431")
+    foreign = Path("/tmp/stackwright-21431")
     foreign.mkdir(mode=0o700)
     try:
         foreign.chmod(0o777)

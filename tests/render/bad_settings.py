@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tests.support.project import like_dev
+
 # Beside each case: an environment that is fine but for the case itself.
-FINE = """---
-secrets_strict: false
-secrets_delivery: environment
-db_password: for-tests-only
-"""
+FINE = f"---\n{like_dev('for-tests-only')}"
 
 
 @dataclass(frozen=True)
@@ -142,6 +140,14 @@ def _together() -> list[Case]:
              "is less than what api_workers x (2 x api_threads + 72) + 12 needs", "raise it to 252 or lower the others"),
         Case("delivery", "secrets_delivery: environment\nsecrets_strict: true", "secrets_delivery",
              "puts secrets into environment variables", "set it to file"),
+        Case("roles_shared", "db_monitor_user: tasks_backup", "db_monitor_user", "is the same as db_backup_user",
+             "its own name"),
+        Case("role_reserved", "db_backup_user: pg_dump", "db_backup_user", "PostgreSQL keeps for itself",
+             "such as tasks_backup"),
+        Case("role_password", "db_app_password: another", "db_app_password", "differs from db_password",
+             "{{ db_password }}"),
+        Case("cache_user_taken", "cache_user: health", "cache_user", "is the user of the health check", "another name"),
+        Case("cache_user_delivery", "cache_user: tasks_api", "secrets_delivery", "does not reach Redis", "set it to file"),
         Case("embedded_ports", "embedded_db_port: 5000", "embedded_db_port", "are not all different",
              "give each its own port"),
         Case("service_key", f"stack_services: {{extra: {{{SERVICE}, image: a, privileged: true}}}}",

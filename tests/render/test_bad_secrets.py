@@ -10,7 +10,7 @@ import pytest
 from stackwright.problems import RefusedError
 from stackwright.resolve import Resolution
 
-from tests.support.project import GOOD_SECRET, ROOT, encrypted, indented_vault
+from tests.support.project import GOOD_SECRET, ROOT, encrypted, indented_vault, other_secrets
 from tests.support.resolving import look
 
 
@@ -68,6 +68,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Resolution]:
         files = {name: text.replace("<good>", GOOD_SECRET) for name, text in case.files.items()}
         if case.vault:
             files["vault.yml"] = encrypted(f"vault_db_password: {json.dumps(case.vault)}\n")
+        files["zz_others.yml"] = encrypted(other_secrets())
         for name, text in files.items():
             path = folder / "group_vars" / case.name / name
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -124,7 +125,11 @@ def test_an_inline_secret_of_another_vault_password_is_named_with_the_options_th
 ) -> None:
     (tmp_path / "group_vars").mkdir()
     (tmp_path / "group_vars/all").symlink_to(ROOT / "inventories/group_vars/all")
-    text = indented_vault("vault_db_password", GOOD_SECRET, password="another")
+    text = (
+        indented_vault("vault_db_password", GOOD_SECRET, password="another")
+        + "\n"
+        + other_secrets()
+    )
     (tmp_path / "group_vars/shop.yml").write_text(text, encoding="utf-8")
     (tmp_path / "shop.yml").write_text('{"shop": {"hosts": {"shop-host": {}}}}', encoding="utf-8")
     (problem,) = look(tmp_path / "shop.yml")["shop"].problems

@@ -14,7 +14,7 @@ from yamllint import linter
 from yamllint.config import YamlLintConfig
 
 from tests.support.composing import CHOICES, config
-from tests.support.project import ROOT
+from tests.support.project import OTHER_SECRETS, ROOT
 from tests.support.resolving import dev_values
 
 FILE_SECRETS = {"secrets_delivery": "file"}
@@ -22,7 +22,13 @@ REPLICAS: dict[str, Any] = {"api_replicas": 3}
 MATRIX: dict[str, dict[str, Any]] = {
     "dev": {},
     "file_secrets": FILE_SECRETS,
-    "strict": {**FILE_SECRETS, "secrets_strict": True, "db_password": "a long one of its own"},
+    "strict": {
+        **FILE_SECRETS,
+        "secrets_strict": True,
+        "db_app_user": "tasks_app",
+        "cache_user": "tasks_api",
+        **{name: f"a long one of its own: {name}" for name in ("db_password", *OTHER_SECRETS)},
+    },
     "replicas": REPLICAS,
     "labels": {"stack_labels": {"team": "payments", "org.example/cost-center": "no: 42 # $x"}},
     "subnet": {"stack_network_subnet": "172.30.5.0/24"},
@@ -73,11 +79,10 @@ def test_the_file_fits_the_specification_and_compose_takes_it(
         assert service["security_opt"] == ["no-new-privileges:true"]
         assert not service.get("privileged", False)
         assert service["deploy"]["resources"]["limits"].keys() == {"cpus", "memory", "pids"}
-        assert (
-            service["labels"] == values["stack_labels"]
-            if values["stack_labels"]
-            else "labels" not in service
-        )
+        labels = dict(service.get("labels", {}))
+        assert ("stackwright.secrets" in labels) == bool(service.get("secrets"))
+        labels.pop("stackwright.secrets", None)
+        assert labels == values["stack_labels"]
         assert bool(service.get("ports")) == (name == "api-web")
     assert understood["name"] == values["stack_project"]
     (network,) = understood["networks"].values()
@@ -112,16 +117,21 @@ def test_secrets_are_only_where_their_delivery_puts_them(
     environment: tuple[dict[str, Any], dict[str, bytes], Any],
 ) -> None:
     values, contents, files = environment
+    names = ("db_password", *OTHER_SECRETS)
     having = {
-        path for path, content in contents.items() if values["db_password"].encode() in content
+        path
+        for path, content in contents.items()
+        if any(values[name].encode() in content for name in names)
     }
-    delivered = {path for path in contents if path.startswith("secrets/")}
-    delivered -= {"secrets/pip_index_url"}
+    made_of_secrets = {path for path in contents if path.endswith("/users.acl")}
+    files_of_secrets = {path for path in contents if path.startswith("secrets/")} - made_of_secrets
+    files_of_secrets -= {"secrets/pip_index_url"}
+    assert len(made_of_secrets) == 2
     if values["secrets_delivery"] == "file":
-        assert having == delivered
+        assert having == files_of_secrets
     else:
         assert having
-        assert not delivered
+        assert not files_of_secrets
     assert "docker-compose.yml" not in having
     for path in having:
         assert files[path].mode in (0o600, 0o400)

@@ -10,8 +10,10 @@ from tests.support.project import (
     Project,
     Run,
     encrypted,
+    good_vault,
     indented_vault,
     inventory_of,
+    like_dev,
     tree,
 )
 
@@ -66,7 +68,7 @@ def only_error(run: Run) -> str:
 
 
 class TestVault:
-    """prod as shipped: its only secret belongs into an encrypted file."""
+    """prod as shipped: its secrets belong into an encrypted file."""
 
     INVENTORY = ("-i", "inventories/prod.yml")
 
@@ -74,7 +76,7 @@ class TestVault:
     def prod(self, project: Project) -> Project:
         project.write(
             "inventories/group_vars/prod/vault.yml",
-            encrypted(f"vault_db_password: {GOOD_SECRET}\n"),
+            encrypted(good_vault()),
         )
         return project
 
@@ -83,7 +85,7 @@ class TestVault:
     ) -> None:
         run = project.run("playbooks/render.yml", *self.INVENTORY)
         assert run.returncode != 0
-        assert "environment prod: 1 problem, nothing was written" in run.output
+        assert "environment prod: 5 problems, nothing was written" in run.output
         assert "db_password: 'vault_db_password' is undefined" in run.output
         assert "`make secrets ENV=prod` generates one" in run.output
         assert "inventories/group_vars/prod/vault.yml" in run.output
@@ -136,7 +138,7 @@ class TestNeighbours:
         """prod with a vault that nobody in these tests opens."""
         project.write(
             "inventories/group_vars/prod/vault.yml",
-            encrypted(f"vault_db_password: {GOOD_SECRET}\n", password="someone else's"),
+            encrypted(good_vault(), password="someone else's"),
         )
         return project
 
@@ -184,7 +186,7 @@ class TestNeighbours:
         assert prod.render(with_vault=False).returncode == 0
 
     def test_hosts_left_out_by_limit_are_still_neighbours(self, project: Project) -> None:
-        project.environment("staging", "api_port: 5000\nsecrets_strict: false\ndb_password: x")
+        project.environment("staging", f"api_port: 5000\n{like_dev('x')}")
         run = project.render("-i", "inventories", "--limit", "dev", with_vault=False)
         assert run.returncode != 0
         assert "environment staging: " in run.results["dev-host"]["msg"]
@@ -194,7 +196,7 @@ class TestNeighbours:
     ) -> None:
         project.write(
             "inventories/group_vars/prod/vault.yml",
-            encrypted(f"vault_db_password: {GOOD_SECRET}\n"),
+            encrypted(good_vault()),
         )
         run = project.render("-i", "inventories")
         assert run.returncode == 0, run.output
@@ -213,11 +215,11 @@ class TestNeighbours:
     def test_a_secret_of_dev_in_prod_is_found(self, project: Project) -> None:
         project.write(
             "inventories/group_vars/prod/vault.yml",
-            encrypted(f"vault_db_password: {GOOD_SECRET}\n"),
+            encrypted(good_vault()),
         )
         project.write(
             "inventories/group_vars/dev/main.yml",
-            f"secrets_strict: false\ndb_password: {GOOD_SECRET}\n",
+            like_dev(GOOD_SECRET),
         )
         run = project.render("-i", "inventories/prod.yml")
         assert run.returncode != 0

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.project import GOOD_SECRET, Project, encrypted, tree
+from tests.support.project import Project, encrypted, good_vault, like_dev, tree
 
 SETTINGS = (
     "-e",
@@ -75,8 +75,8 @@ def test_the_look_ahead_writes_nothing_and_shows_exactly_what_a_run_then_does(
     before, contents = snapshot(folder), tree(folder)
     rendered.write(
         "inventories/group_vars/dev/main.yml",
-        "---\nsecrets_strict: false\nsecrets_delivery: file\ndb_password: another-one\nstack_project: desafio3\n"
-        "stack_container_prefix: ''\napi_port: 5044\n",
+        f"---\n{like_dev('another-one')}".replace("delivery: environment", "delivery: file")
+        + "stack_project: desafio3\nstack_container_prefix: ''\napi_port: 5044\n",
     )
     ahead = rendered.render(*SETTINGS, "--check", "--diff")
     assert ahead.returncode == 0, ahead.output
@@ -94,7 +94,7 @@ def test_the_look_ahead_writes_nothing_and_shows_exactly_what_a_run_then_does(
     assert {
         "docker-compose.yml",
         "env/api-web.env",
-        "secrets/api-web/db_password",
+        "secrets/banco-dados/db_password",
     } <= changes.keys()
     for path, (old, new) in changes.items():
         assert old or path not in contents
@@ -113,11 +113,12 @@ def test_the_first_look_ahead_does_not_even_make_the_folder(project: Project) ->
 def test_what_is_no_longer_rendered_is_removed(rendered: Project) -> None:
     secrets = ("-e", "secrets_delivery=file")
     assert rendered.render(*SETTINGS, *secrets).returncode == 0
-    assert (rendered.output("dev") / "secrets/api-web/db_password").read_text(
+    assert (rendered.output("dev") / "secrets/banco-dados/db_password").read_text(
         encoding="utf-8"
     ) == "admin123"
     assert rendered.render(*SETTINGS).returncode == 0
-    assert not (rendered.output("dev") / "secrets").exists()
+    left = {path for path in tree(rendered.output("dev")) if path.startswith("secrets/")}
+    assert left == {"secrets/cache-redis/users.acl", "secrets/embedded/users.acl"}
 
 
 def test_a_file_edited_by_hand_is_named_and_kept_until_told_otherwise(rendered: Project) -> None:
@@ -178,7 +179,7 @@ def test_a_disk_that_takes_no_more_is_a_clear_failure(rendered: Project) -> None
 
 
 def test_an_environment_from_scratch_is_one_inventory_and_one_folder(project: Project) -> None:
-    project.environment("staging", "api_port: 5200", vault=f"vault_db_password: {GOOD_SECRET}\n")
+    project.environment("staging", "api_port: 5200", vault=good_vault())
     run = project.render(*SETTINGS, "-i", "inventories/staging.yml")
     assert run.returncode == 0, run.output
     compose = (project.output("staging") / "docker-compose.yml").read_text(encoding="utf-8")
@@ -194,15 +195,17 @@ def test_an_environment_from_scratch_is_one_inventory_and_one_folder(project: Pr
 
 
 def test_all_environments_render_in_one_run_side_by_side(project: Project) -> None:
-    project.environment("staging", "api_port: 5200", vault=f"vault_db_password: {GOOD_SECRET}\n")
-    vault = encrypted("vault_db_password: another-good-one-4711\n")
+    project.environment("staging", "api_port: 5200", vault=good_vault())
+    vault = encrypted(good_vault("another-good-one-4711"))
     project.write("inventories/group_vars/prod/vault.yml", vault)
     run = project.render(*SETTINGS, "-i", "inventories")
     assert run.returncode == 0, run.output
     for name in ("dev", "prod", "staging"):
         assert run.results[f"{name}-host"]["changed"]
         assert (project.output(name) / "docker-compose.yml").is_file()
-    secret = (project.output("prod") / "secrets/api-web/db_password").read_text(encoding="utf-8")
+    secret = (project.output("prod") / "secrets/banco-dados/db_password").read_text(
+        encoding="utf-8"
+    )
     assert secret == "another-good-one-4711"
 
 

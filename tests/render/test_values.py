@@ -24,7 +24,7 @@ from stackwright.validation import CONTROL
 
 from tests.stack.containers import base_images, docker, new_name
 from tests.support.composing import config, rendered, shape
-from tests.support.project import ROOT, inventory_of
+from tests.support.project import ROOT, inventory_of, like_dev
 from tests.support.resolving import dev_values, look
 
 HOSTILE = [
@@ -91,14 +91,16 @@ def assert_unchanged(texts: Sequence[str], password: str, understood: dict[str, 
 def test_any_text_comes_back_from_compose_and_adds_no_key(
     texts: list[str], password: str, tmp_path: Path
 ) -> None:
-    understood = config(rendered(with_texts(texts, db_password=password)), fresh(tmp_path))
+    values = with_texts(texts, db_password=password, db_app_password=password)
+    understood = config(rendered(values), fresh(tmp_path))
     assert_unchanged(texts, password, understood)
     harmless = rendered(with_texts(["x"] * len(texts), db_password="x"))
     assert shape(understood) == shape(config(harmless, fresh(tmp_path)))
 
 
 def test_every_known_trap_comes_back_from_compose(tmp_path: Path) -> None:
-    values = with_texts(HOSTILE, db_password="p$w'o\"r\\d #{{ x }}")
+    password = "p$w'o\"r\\d #{{ x }}"
+    values = with_texts(HOSTILE, db_password=password, db_app_password=password)
     assert_unchanged(HOSTILE, values["db_password"], config(rendered(values), tmp_path))
 
 
@@ -109,9 +111,12 @@ def test_a_password_as_a_file_is_the_password_and_nothing_else(password: str) ->
     files = rendered(
         dev_values(secrets_delivery="file", secrets_strict=False, db_password=password)
     )
-    secrets = [file for path, file in files.items() if path.startswith("secrets/")]
-    assert {file.content for file in secrets} == {password.encode()}
-    assert {file.mode for file in secrets} == {0o400}
+    secrets = {path: file for path, file in files.items() if path.startswith("secrets/")}
+    assert {file.mode for file in secrets.values()} == {0o400}
+    assert secrets["secrets/banco-dados/db_password"].content == password.encode()
+    assert secrets["secrets/embedded/db_password"].content == password.encode()
+    holding = {path for path, file in secrets.items() if file.content == password.encode()}
+    assert holding == {"secrets/banco-dados/db_password", "secrets/embedded/db_password"}
     variables = b"".join(
         file.content for path, file in files.items() if path.startswith(("env/", "embedded/"))
     )
@@ -126,8 +131,7 @@ def test_any_text_written_into_group_vars_comes_back(
 ) -> None:
     """The whole way: a user's file, Ansible, the schema, the templates, Compose."""
     folder = fresh(tmp_path)
-    lines = ["---", "secrets_strict: false", "secrets_delivery: environment", "build_ca_bundle: ''"]
-    lines += [f"db_password: {as_written(password)}", "stack_labels:"]
+    lines = ["---", like_dev(as_written(password)), "build_ca_bundle: ''", "stack_labels:"]
     lines += [f"  text-{number}: {as_written(text)}" for number, text in enumerate(texts)]
     lines.append("api_environment:")
     lines += [f"  TEXT_{number}: {as_written(text)}" for number, text in enumerate(texts)]
@@ -149,7 +153,7 @@ def test_a_container_receives_every_text_byte_for_byte(tmp_path: Path) -> None:
         "db_volume": f"{project}_data",
     }
     values = with_texts(HOSTILE, stack_container_prefix=f"{project}-", api_port=21798, **names)
-    values["db_password"] = "p$w'o\"r\\d #{{ x }} ção"
+    values["db_app_password"] = "p$w'o\"r\\d #{{ x }} ção"
     # The image is only there to run something: the variables and labels are what the test is about.
     images = {name: Image(base_images()["python"]) for name in values["stack_services"]}
     values["stack_services"] = {
@@ -178,6 +182,6 @@ def test_a_container_receives_every_text_byte_for_byte(tmp_path: Path) -> None:
     assert [received[f"TEXT_{number}".encode()] for number in range(len(HOSTILE))] == [
         t.encode() for t in HOSTILE
     ]
-    assert received[b"DB_PASSWORD"] == values["db_password"].encode()
+    assert received[b"DB_PASSWORD"] == values["db_app_password"].encode()
     expected = {f"text-{number}": text for number, text in enumerate(HOSTILE)}
     assert {key: text for key, text in json.loads(labels).items() if key in expected} == expected

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.project import Project, Run
+from tests.support.project import Project, Run, like_dev
 
 SEED_CONTAINERS = ("api-web", "banco-dados", "cache-redis")
 SEED_PORT = 5000
@@ -125,7 +125,7 @@ def own_stack(shared_project: Project) -> Iterator[Stack]:
     port = free_port()
     shared_project.environment(
         "swlife",
-        f"api_port: {port}\ndb_password: admin123\nsecrets_strict: false\nsecrets_delivery: environment\n",
+        f"api_port: {port}\n{like_dev('admin123')}",
     )
     stack = Stack(shared_project, "swlife", "swlife-", port)
     try:

@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("playbooks", "templates", "app", "inventories", "site.yml", "ansible.cfg")
 VAULT_PASSWORD = "the vault's own password"
 GOOD_SECRET = "pT7-unlikely to be guessed-9z"
+OTHER_SECRETS = ("db_app_password", "db_backup_password", "db_monitor_password", "cache_password")
 RUN_SECONDS = 900  # only to end a run that hangs; a first run builds all images
 
 
@@ -116,6 +117,25 @@ class Project:
         return self.run(
             "playbooks/render.yml", *key, *arguments, structured=True, largest_file=largest_file
         )
+
+
+def like_dev(password: str) -> str:
+    """Settings of an environment as open as dev: one password for everything, and none for Redis."""
+    same = "".join(f'{name}: "{{{{ db_password }}}}"\n' for name in OTHER_SECRETS)
+    return (
+        "secrets_strict: false\nsecrets_delivery: environment\ncache_user: default\n"
+        f'db_app_user: "{{{{ db_user }}}}"\ndb_password: {password}\n{same}'
+    )
+
+
+def other_secrets() -> str:
+    """All secrets but db_password, good ones, for a vault."""
+    return "".join(f"vault_{name}: {GOOD_SECRET}, {name}\n" for name in OTHER_SECRETS)
+
+
+def good_vault(secret: str = GOOD_SECRET) -> str:
+    """A vault with every secret; db_password is the one given."""
+    return f"vault_db_password: {json.dumps(secret, ensure_ascii=False)}\n{other_secrets()}"
 
 
 def inventory_of(environments: list[str]) -> str:

@@ -60,8 +60,9 @@ def test_two_taken_ports_are_two_causes() -> None:
 
 
 def test_the_embedded_runtime_has_its_own_fix() -> None:
-    for runtime, word in (("compose", "docker exec"), ("embedded", "embedded_db_port")):
-        assert word in diagnose(Evidence(failure=PASSWORD_LINE, runtime=runtime))[0].fix
+    line = 'FATAL:  data directory "/srv/data" has wrong ownership'
+    for runtime, word in (("compose", "docker run"), ("embedded", "embedded_user")):
+        assert word in diagnose(Evidence(failure=line, runtime=runtime))[0].fix
 
 
 def test_an_unknown_failure_says_so_and_shows_the_last_lines() -> None:
@@ -233,5 +234,5 @@ def test_the_module_collects_and_explains(tmp_path: Path) -> None:
     assert result["exit"] == 73
     assert f"Port {port} is taken by '" in explanation
     assert f"(pid {os.getpid()}," in explanation
-    assert "keeps the password it was first started with" in explanation
+    assert "gives every role its password at each start" in explanation
     assert "s3cret-word" not in json.dumps(result)

@@ -322,8 +322,14 @@ CASES = [
     (
         "wrong-password",
         '2026-11-24 04:05:20.050 UTC [5716] FATAL:  password authentication failed for user "admin"',
-        "keeps the password it was first started with",
-        "\\password admin",
+        "gives every role its password at each start",
+        "`roles: failed`",
+    ),
+    (
+        "roles-failed",
+        'roles: failed, and nothing was changed: psql:roles.sql:41: ERROR:  role name "pg_x" is reserved',
+        'role name "pg_x" is reserved',
+        "db_",
     ),
     (
         "role-missing",

@@ -9,6 +9,7 @@ from typing import Any
 
 import jinja2
 import pytest
+import yaml
 from stackwright import layout
 from stackwright.images import service_images
 from stackwright.rendering import (
@@ -43,7 +44,9 @@ def test_only_the_compose_file_is_for_everybody() -> None:
     files = rendered(dev_values())
     assert {path for path, file in files.items() if file.mode == PUBLIC} == {"docker-compose.yml"}
     assert {file.mode for path, file in files.items() if path.startswith("env/")} == {PRIVATE}
-    assert all(file.owner is None for file in files.values())
+    owned = {path for path, file in files.items() if file.owner is not None}
+    assert owned == {"secrets/cache-redis/users.acl", "secrets/embedded/users.acl"}
+    assert {files[path].mode for path in owned} == {SECRET}
 
 
 def test_partials_are_no_output() -> None:
@@ -55,9 +58,30 @@ def test_partials_are_no_output() -> None:
 def test_a_secret_file_belongs_to_the_user_of_the_service_that_reads_it() -> None:
     files = rendered(dev_values(secrets_delivery="file"))
     owners = {path: file.owner for path, file in files.items() if file.mode == SECRET}
-    assert owners["secrets/api-web/db_password"] == 10001
+    assert owners["secrets/api-web/db_app_password"] == 10001
     assert owners["secrets/banco-dados/db_password"] == 999
-    assert "secrets/cache-redis/db_password" not in owners
+    assert owners["secrets/cache-redis/cache_password"] == 999
+    assert owners["secrets/cache-redis/users.acl"] == 999
+    assert not {"secrets/cache-redis/db_password", "secrets/api-web/db_password"} & owners.keys()
+
+
+def test_a_container_is_another_one_when_a_secret_it_reads_is() -> None:
+    def labels(**changes: str) -> dict[str, str]:
+        values = dev_values(secrets_delivery="file", cache_user="tasks_api", **changes)
+        services = yaml.safe_load(rendered(values)["docker-compose.yml"].content)["services"]
+        return {
+            name: service["labels"]["stackwright.secrets"] for name, service in services.items()
+        }
+
+    def touched(**changes: str) -> set[str]:
+        return {name for name, label in labels(**changes).items() if label != labels()[name]}
+
+    assert touched() == set()
+    assert touched(cache_password="x") == {"cache-redis", "api-web"}
+    assert touched(db_password="x") == {"banco-dados"}
+    assert touched(db_app_password="x") == {"banco-dados", "api-web"}
+    assert touched(stack_project="another") == {"banco-dados", "cache-redis", "api-web"}
+    assert len(set(labels().values())) == 3
 
 
 def test_a_package_index_with_a_password_is_in_no_file_but_its_own() -> None:

@@ -33,7 +33,7 @@ def test_every_variable_of_the_rendered_env_file_is_reserved_with_its_file_twin(
     ("name", "decides"),
     [
         ("DB_NAME", "db_name"),
-        ("DB_PASSWORD", "db_password"),
+        ("DB_PASSWORD", "db_app_password"),
         ("DB_POOL_SIZE", "api_threads"),
         ("REDIS_PORT", "cache_port"),
         ("API_PORT", "api_port"),
@@ -44,7 +44,7 @@ def test_the_fix_names_the_setting_to_use(name: str, decides: str) -> None:
     assert [problem[2] for problem in refused(name)] == [f"remove it: {decides} decides it"]
 
 
-@pytest.mark.parametrize("name", ["GREETING", "REDIS_PASSWORD_FILE", "db_host", "MY_DB_HOST"])
+@pytest.mark.parametrize("name", ["GREETING", "REDIS_TIMEOUT_FILE", "db_host", "MY_DB_HOST"])
 def test_other_variables_are_free(name: str) -> None:
     assert refused(name) == []
 

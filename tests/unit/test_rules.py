@@ -116,3 +116,10 @@ def test_the_place_of_the_setting_to_change_is_named() -> None:
     assert Path(path).name == "database.yml"
     lines = (ROOT / path).read_text(encoding="utf-8").splitlines()
     assert lines[int(line) - 1].startswith("db_max_connections:")
+
+
+def test_a_strict_environment_separates_the_api_from_the_owner_and_closes_redis() -> None:
+    strict = {"secrets_strict": True, "secrets_delivery": "file"}
+    assert {problem.setting for problem in problems(**strict)} == {"db_app_user", "cache_user"}
+    apart = {"db_app_user": "tasks_app", "cache_user": "tasks_api"}
+    assert problems(**strict, **apart) == []

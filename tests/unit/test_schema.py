@@ -49,7 +49,13 @@ def test_a_setting_without_meaning_is_no_setting() -> None:
 
 def test_every_rule_of_the_shipped_schema_is_valid_json_schema() -> None:
     settings = load_schema(layout.SCHEMA_FILE)
-    assert [name for name, setting in settings.items() if setting.secret] == ["db_password"]
+    assert [name for name, setting in settings.items() if setting.secret] == [
+        "db_password",
+        "db_app_password",
+        "db_backup_password",
+        "db_monitor_password",
+        "cache_password",
+    ]
     for setting in settings.values():
         Draft202012Validator.check_schema(setting.rule)
 

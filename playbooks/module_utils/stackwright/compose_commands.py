@@ -46,6 +46,15 @@ def evidence_commands(output_dir: str, services: Sequence[str]) -> dict[str, lis
     }
 
 
+def redis_cli(settings: Mapping[str, Any]) -> list[str]:
+    """redis-cli in its container, as the user of the API; the password goes from its file to standard input."""
+    port, user = str(settings["cache_port"]), settings["cache_user"]
+    if user == "default":
+        return ["redis-cli", "-p", port]
+    script = 'exec redis-cli -p "$0" --user "$@" </run/secrets/cache_password'
+    return ["sh", "-c", script, port, user, "--askpass"]
+
+
 def access(output_dir: str, services: Sequence[str], settings: Mapping[str, Any]) -> dict[str, Any]:
     """How the environment is reached, in the terms of the module verify_environment.
 
@@ -65,7 +74,7 @@ def access(output_dir: str, services: Sequence[str], settings: Mapping[str, Any]
     ]
     project = settings["stack_project"]
     sql = inside(project, "banco-dados", *psql)
-    redis = inside(project, "cache-redis", "redis-cli", "-p", str(settings["cache_port"]))
+    redis = inside(project, "cache-redis", *redis_cli(settings))
     bound = settings["api_bind_address"]
     host = "localhost" if bound in ("0.0.0.0", "127.0.0.1") else bound
     return {

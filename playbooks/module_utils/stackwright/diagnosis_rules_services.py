@@ -13,18 +13,10 @@ DATABASE = (
     Rule(
         "wrong-password",
         (r'password authentication failed for user "(?P<user>[^"]+)"',),
-        "PostgreSQL refuses the password of {user}. A volume keeps the password it was first started with; changing "
-        "db_password afterwards does not change it.",
-        "Either put the old password back into db_password;\n"
-        "or give the running database the new one: docker exec -it banco-dados psql -U {user} -d postgres, then "
-        "\\password {user};\n"
-        "or, losing ALL DATA, start over: docker compose down -v in generated/{environment}, then make up "
-        "ENV={environment}",
-        "Either put the old password back into db_password;\n"
-        "or log in with the old one and change it: psql -h 127.0.0.1 -p <embedded_db_port> -U {user} postgres, then "
-        "\\password {user};\n"
-        "or, losing ALL DATA, make down ENV={environment}, remove the database's folder under "
-        "generated/{environment}, then make up ENV={environment}",
+        "PostgreSQL refuses the password of {user}. The database gives every role its password at each start, so it "
+        "did not get that far, or its client has another one.",
+        "make up ENV={environment} starts both with the secrets of now; a line `roles: failed` in the database's log "
+        "says what keeps it from that.",
         exit=NO_PERMISSION,
     ),
     Rule(
@@ -114,6 +106,13 @@ DATABASE = (
         + _SETTINGS,
     ),
     Rule(
+        "roles-failed",
+        (r"roles: failed, and nothing was changed: (?P<error>.+)",),
+        "The roles of the database cannot be made what the settings say: {error}",
+        "Correct the cause, for example the db_…_user that it names, then make up ENV={environment}",
+        exit=CONFIG,
+    ),
+    Rule(
         "migration-failed",
         (
             r"psql:(?P<file>\S+\.sql):(?P<line>\d+): (?:error|fatal|panic):\s+(?P<error>.+)",
@@ -181,8 +180,8 @@ CACHE = (
             r"authenticationerror authentication required",
         ),
         "Redis and its client disagree about a password.",
-        "The stack's Redis has none: look for REDIS_PASSWORD, and whether REDIS_HOST and REDIS_PORT "
-        "lead to another Redis.",
+        "make up ENV={environment} starts both with the cache_password of now; otherwise look whether REDIS_USER, "
+        "REDIS_PASSWORD, REDIS_HOST and REDIS_PORT lead to another Redis.",
         exit=NO_PERMISSION,
     ),
     Rule(

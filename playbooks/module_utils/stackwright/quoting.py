@@ -6,6 +6,7 @@ double-dollar sign"), and Compose's env_file syntax, probed with Compose 2.40.3 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from typing import Any
@@ -46,4 +47,9 @@ def env_value(value: Any) -> str:
     return f'"{escaped}"'
 
 
-FILTERS = {"yaml": yaml_scalar, "compose": compose_scalar, "env": env_value}
+def sha256(text: str) -> str:
+    """SHA-256 of a text's UTF-8 in hex, as Redis keeps passwords."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+FILTERS = {"yaml": yaml_scalar, "compose": compose_scalar, "env": env_value, "sha256": sha256}

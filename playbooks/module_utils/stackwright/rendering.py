@@ -6,6 +6,7 @@ Undefined names are errors. What editors leave beside a template is none.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
 import traceback
@@ -22,6 +23,7 @@ from . import layout
 from .catalogue import start_order
 from .images import Image
 from .leftovers import is_leftover
+from .postgres_options import postgres_options
 from .quoting import FILTERS
 from .unprivileged import process_user
 
@@ -117,6 +119,7 @@ def template_context(values: Mapping[str, Any], images: Mapping[str, Image]) -> 
         "build_secrets": [
             name for name in ("ca_bundle", "pip_index_url") if builds and values[f"build_{name}"]
         ],
+        "postgres_options": postgres_options(values),
         "project": str(layout.PROJECT),
         "project_from_output": os.path.relpath(layout.PROJECT, values["stack_output_dir"]),
         # One spelling, however Ansible was started: sys.executable may be python or python3.
@@ -124,23 +127,62 @@ def template_context(values: Mapping[str, Any], images: Mapping[str, Image]) -> 
     }
 
 
-def _secret_files(context: Mapping[str, Any]) -> dict[str, RenderedFile]:
+def _secret_files(
+    environment: jinja2.Environment, context: Mapping[str, Any]
+) -> dict[str, RenderedFile]:
     """One file per service and secret, for that service's user only; embedded processes share one user.
 
+    What is made of secrets (``templates/secrets/<service>/``) is one too, and has no other way to its service.
     The address of a package index, which may hold a password, is for whoever builds.
     """
     files = {}
     if "pip_index_url" in context["build_secrets"]:
         content = context["build_pip_index_url"].encode()
         files["secrets/pip_index_url"] = RenderedFile(content, SECRET)
-    for service in context["services"] if context["secrets_delivery"] == "file" else []:
-        for setting in service["secrets"]:
-            content = str(context[setting]).encode()
+    for service in context["services"]:
+        folder = f"secrets/{service['name']}/"
+        contents = {
+            template.removeprefix(folder).removesuffix(".j2"): _render(
+                environment, template, context
+            )
+            for template in _templates_of(environment)
+            if template.startswith(folder)
+        }
+        if context["secrets_delivery"] == "file":
+            contents |= {name: str(context[name]).encode() for name in service["secrets"]}
+        for name, content in contents.items():
             uid = int(service["user"].partition(":")[0])
-            files[f"secrets/{service['name']}/{setting}"] = RenderedFile(content, SECRET, uid)
+            files[folder + name] = RenderedFile(content, SECRET, uid)
             embedded = RenderedFile(content, SECRET, process_user(context["embedded_user"]))
-            files[f"secrets/embedded/{setting}"] = embedded
+            files[f"secrets/embedded/{name}"] = embedded
     return files
+
+
+@lru_cache(maxsize=64)
+def _revision(salt: bytes, contents: bytes) -> str:
+    """A word that changes with the secrets and tells as little of them as PostgreSQL's own verifiers do."""
+    return hashlib.pbkdf2_hmac("sha256", contents, salt, 4096, 12).hex()
+
+
+def _mounted(
+    service: Mapping[str, Any], project: str, secrets: Mapping[str, RenderedFile]
+) -> dict[str, Any]:
+    """The service with ``secret_files``, the names of those it mounts, and ``secrets_label``.
+
+    Compose compares paths, not contents: without another label a container would keep its old secrets.
+    """
+    folder = f"secrets/{service['name']}/"
+    files = {
+        path.removeprefix(folder): file.content
+        for path, file in sorted(secrets.items())
+        if path.startswith(folder)
+    }
+    label = {}
+    if files:
+        parts = (b"%s\0%d\0%s" % (name.encode(), len(text), text) for name, text in files.items())
+        revision = _revision(f"{project}/{service['name']}".encode(), b"".join(parts))
+        label = {"stackwright.secrets": revision}
+    return {**service, "secret_files": list(files), "secrets_label": label}
 
 
 def render_tree(
@@ -148,6 +190,10 @@ def render_tree(
 ) -> dict[str, RenderedFile]:
     """All files of an environment by path below its output folder. Raises RenderError."""
     environment = _jinja(templates)
+    secrets = _secret_files(environment, context)
+    project = context["stack_project"]
+    services = [_mounted(service, project, secrets) for service in context["services"]]
+    context = {**context, "services": services}
     files = {
         "docker-compose.yml": RenderedFile(_render(environment, "docker-compose.yml.j2", context))
     }
@@ -158,4 +204,4 @@ def render_tree(
         belongs = folder == "env" and file_name.removesuffix(".env.j2") in names
         if belongs or folder in ("embedded", "config"):
             files[output] = RenderedFile(_render(environment, template, context), PRIVATE)
-    return files | _secret_files(context)
+    return files | secrets

@@ -28,6 +28,7 @@ THREADS_PER_PROCESS, THREADS_PER_CONTAINER = 60 + 12, 12
 YAML_WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
 # PostgreSQL does not start its background processes in less, nor Redis, nor a Python server.
 LEAST_MEMORY = {"db_memory": 64, "cache_memory": 16, "api_memory": 64}
+ROLES = ("db_user", "db_app_user", "db_backup_user", "db_monitor_user")
 
 
 def size_in_bytes(text: str) -> int:
@@ -182,6 +183,41 @@ def _delivery(values: Values) -> list[tuple[str, str, str]]:
     return []
 
 
+def _roles(values: Values) -> list[tuple[str, str, str]]:
+    """Roles of the database: each its own, but for the API where nothing needs to be strict."""
+    found = []
+    for place, name in enumerate(ROLES):
+        role = values[name]
+        if role.startswith("pg_") or role in ("public", "none"):
+            reason = "is a name that PostgreSQL keeps for itself"
+            found.append((name, reason, f"take another, such as tasks_{name.split('_')[1]}"))
+        for other in ROLES[:place]:
+            shared = (other, name) == ("db_user", "db_app_user") and not values["secrets_strict"]
+            if values[other] == role and not shared:
+                reason = f"is the same as {other}, and so would be their rights"
+                found.append((name, reason, "give each its own name"))
+    if (
+        values["db_app_user"] == values["db_user"]
+        and values["db_app_password"] != values["db_password"]
+    ):
+        reason = "differs from db_password, and db_app_user is db_user"
+        found.append(("db_app_password", reason, 'set it to "{{ db_password }}"'))
+    return found
+
+
+def _cache_user(values: Values) -> list[tuple[str, str, str]]:
+    user = values["cache_user"]
+    if user == "default" and values["secrets_strict"]:
+        reason = "lets everybody who reaches Redis do everything without a password"
+        return [("cache_user", reason, "take another name, such as tasks_api")]
+    if user == "health":
+        return [("cache_user", "is the user of the health check", "take another name")]
+    if user != "default" and values["secrets_delivery"] == "environment":
+        reason = "environment does not reach Redis, whose user cache_user has a password"
+        return [("secrets_delivery", reason, "set it to file, or cache_user to default")]
+    return []
+
+
 RULES: list[Callable[[Values], list[tuple[str, str, str]]]] = [
     _connections,
     _processes,
@@ -193,6 +229,8 @@ RULES: list[Callable[[Values], list[tuple[str, str, str]]]] = [
     _output_folder,
     _delivery,
     reserved_variable_problems,
+    _roles,
+    _cache_user,
 ]
 
 

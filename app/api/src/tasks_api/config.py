@@ -46,6 +46,7 @@ class Config:
     db_statement_timeout_seconds: int = 5
     redis_host: str = "cache-redis"
     redis_port: int = 6379
+    redis_user: str | None = None
     cache_ttl_seconds: int = 60
     api_host: str = "0.0.0.0"
     api_port: int = 5000
@@ -70,6 +71,11 @@ class Config:
         """
         env = _Reader(os.environ if environ is None else environ)
         threads = env.integer("API_THREADS", cls.api_threads, 1, 64)
+        redis_user, redis_password = env.optional("REDIS_USER"), env.optional("REDIS_PASSWORD")
+        if redis_user and not redis_password:
+            raise ConfigError(
+                "REDIS_USER is set, and neither REDIS_PASSWORD nor REDIS_PASSWORD_FILE"
+            )
         return cls(
             db_host=env.text("DB_HOST", cls.db_host),
             db_port=env.integer("DB_PORT", cls.db_port, 1, 65535),
@@ -90,7 +96,8 @@ class Config:
             ),
             redis_host=env.text("REDIS_HOST", cls.redis_host),
             redis_port=env.integer("REDIS_PORT", cls.redis_port, 1, 65535),
-            redis_password=env.optional("REDIS_PASSWORD"),
+            redis_user=redis_user,
+            redis_password=redis_password,
             cache_ttl_seconds=env.integer("CACHE_TTL_SECONDS", cls.cache_ttl_seconds, 1, 86400),
             api_host=env.ip_address("API_HOST", cls.api_host),
             api_port=env.integer("API_PORT", cls.api_port, 1, 65535),

@@ -27,6 +27,7 @@ class RedisLink:
         self._options: dict[str, Any] = {
             "host": config.redis_host,
             "port": config.redis_port,
+            "username": config.redis_user,
             "password": config.redis_password,
             "socket_timeout": TIMEOUT_SECONDS,
             "socket_connect_timeout": TIMEOUT_SECONDS,

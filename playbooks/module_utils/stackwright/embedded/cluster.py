@@ -40,6 +40,7 @@ def prepare_cluster(program: Program, uid: int | None, prefix: Sequence[str]) ->
         _take_over(data, uid)
         # After a power cut the number in it may by now be another process's, and the server would not start.
         (data / LOCK).unlink(missing_ok=True)
+        _set_owner_password(program, data, prefix)
 
 
 def _create(program: Program, data: Path, uid: int | None, prefix: Sequence[str]) -> None:
@@ -77,6 +78,37 @@ def _create(program: Program, data: Path, uid: int | None, prefix: Sequence[str]
         data.rmdir()
     unfinished.rename(data)
     _sync(data.parent)
+
+
+def _set_owner_password(program: Program, data: Path, prefix: Sequence[str]) -> None:
+    """Let the owner in with the password of now: without a server, for that would ask for the one of before.
+
+    The statement goes through a pipe, and no failure of it is logged with its text.
+    """
+    password = program.database_password.replace("'", "''")
+    statement = f"ALTER ROLE \"{program.database['POSTGRES_USER']}\" PASSWORD '{password}'\n"
+    options = ("-c", "log_min_error_statement=panic", "-c", "log_checkpoints=off")
+    done = subprocess.run(
+        [
+            *prefix,
+            str(postgres_tools() / "postgres"),
+            "--single",
+            "-D",
+            str(data),
+            *options,
+            "postgres",
+        ],
+        input=statement.encode(),
+        capture_output=True,
+        check=False,
+    )
+    said = done.stderr.decode(errors="replace")
+    if done.returncode != 0 or "ERROR:" in said:
+        causes = [line for line in said.splitlines() if "ERROR:" in line or "FATAL:" in line]
+        reason = (causes or [said.strip()])[0].partition("  ")[2] or said.strip()
+        if "does not exist" in reason:
+            reason += f"; {data} keeps the db_user it was first started with, so set it back"
+        raise EmbeddedError(f"the password of the database's owner cannot be set: {reason}")
 
 
 def _has_c_utf8() -> bool:

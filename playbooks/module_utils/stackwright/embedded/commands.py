@@ -49,10 +49,13 @@ def redis(output_dir: str) -> list[str]:
     """Argument list of redis-cli, to which a command is appended. Raises EmbeddedError."""
     program = load_program(folder_of(output_dir), "cache-redis")
     found = shutil.which("redis-cli", path=SYSTEM_PATH)
-    if found:
-        return [found, "-h", HOST, "-p", str(program.port)]
     script = Path(program.project, "playbooks/module_utils/stackwright/embedded/redis_cli.py")
-    return [sys.executable, "-I", str(script), str(program.port)]
+    client = [found] if found else [sys.executable, "-I", str(script)]
+    words = [*client, "-h", HOST, "-p", str(program.port)]
+    if not program.login:
+        return words
+    words += ["--user", program.login["user"], "--askpass"]
+    return ["sh", "-c", 'exec "$@" <"$0"', program.login["password_file"], *words]
 
 
 def access(output_dir: str, services: Sequence[str], settings: Mapping[str, Any]) -> dict[str, Any]:

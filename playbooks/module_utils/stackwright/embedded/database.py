@@ -55,32 +55,34 @@ def connection(folder: Folder, program: Program) -> dict[str, str]:
 
 
 def migrate(folder: Folder, program: Program) -> list[str]:
-    """Bring the schema up to date. Returns the migrations applied now. Raises EmbeddedError with the cause."""
+    """Bring schema, roles and their passwords up to date.
+
+    Returns the migrations applied now. Raises EmbeddedError with the cause.
+    """
+    said = _run(folder, program, "migrate")
+    _run(folder, program, "roles")
+    return [line.removeprefix(APPLIED) for line in said.splitlines() if line.startswith(APPLIED)]
+
+
+def _run(folder: Folder, program: Program, name: str) -> str:
+    """Run a script of the database image here. Returns what it said."""
     environment = {
         "PATH": f"{postgres_tools()}:{SYSTEM_PATH}",
         "LANG": "C.UTF-8",
         "MIGRATE_WAIT_SECONDS": str(_WAIT_SECONDS),
         **connection(folder, program),
+        **(program.database if name == "roles" else {}),
     }
-    script = Path(program.project, "app", "database", "migrate")
     done = subprocess.run(
-        ["/bin/sh", script],
+        ["/bin/sh", Path(program.project, "app", "database", name)],
         env=environment,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         check=False,
+        start_new_session=True,
     )
     if done.returncode == 0:
-        return [
-            line.removeprefix(APPLIED)
-            for line in done.stdout.splitlines()
-            if line.startswith(APPLIED)
-        ]
+        return done.stdout
     said = (done.stderr or done.stdout).strip()
-    if "authentication failed" in said:
-        said += (
-            f"\n{program.database['PGDATA']} keeps the user and password it was first started with. Set db_user and "
-            "db_password back to those, or change the password in the database first (ALTER ROLE … PASSWORD …)"
-        )
-    raise EmbeddedError(f"{program.name}: the schema is not current: {said}")
+    raise EmbeddedError(f"{program.name}: schema or roles are not current: {said}")

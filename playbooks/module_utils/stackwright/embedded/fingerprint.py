@@ -21,7 +21,7 @@ def _content(path: str) -> str:
 
 
 def fingerprint(program: Program) -> str:
-    """SHA-256 over binary, arguments, environment with the files it names, user and code.
+    """SHA-256 over binary, arguments, environment, the files that it and ``files`` name, owner's password, user, code.
 
     Raises EmbeddedError when the binary is missing.
     """
@@ -30,7 +30,8 @@ def fingerprint(program: Program) -> str:
         status = binary.stat()
     except OSError as error:
         raise EmbeddedError(f"{binary}: {error.strerror}") from None
-    files = {name: _content(path) for name, path in program.env.items() if name.endswith("_FILE")}
+    named = [path for name, path in program.env.items() if name.endswith("_FILE")]
+    files = {path: _content(path) for path in (*named, *program.files)}
     facts = [
         str(binary),
         status.st_mtime_ns,
@@ -39,6 +40,8 @@ def fingerprint(program: Program) -> str:
         program.env,
         program.user,
         files,
+        # The owner's password is set before the server runs; those of other roles while it does.
+        program.database_password if program.database else "",
         content_hash(Path(path) for path in program.code),
     ]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()

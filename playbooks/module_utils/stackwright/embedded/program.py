@@ -19,8 +19,9 @@ class Program:
 
     ``argv`` begins with ``postgres``, ``redis-server`` or an absolute path; ``env`` is the whole environment but for
     PATH, HOME and LANG; ``user`` runs it when we are root; ``environment`` is the environment's name, for messages;
-    ``reads`` and ``code`` are paths it reads, and a change below ``code`` asks for a restart; ``database`` has PGDATA,
-    POSTGRES_DB, POSTGRES_USER, and POSTGRES_PASSWORD or POSTGRES_PASSWORD_FILE.
+    ``reads`` and ``code`` are paths it reads, and a change below ``code`` or of one of ``files`` asks for a restart;
+    ``database`` has PGDATA, and what app/database/roles asks for; ``login`` has the user and password_file with which
+    people and verification look into it.
     """
 
     name: str
@@ -34,15 +35,18 @@ class Program:
     reads: list[str]
     code: list[str]
     database: dict[str, str] = field(default_factory=dict, repr=False)
+    files: list[str] = field(default_factory=list)
+    login: dict[str, str] = field(default_factory=dict)
 
     @property
     def database_password(self) -> str:
-        """The database's password. Raises EmbeddedError when its file cannot be read."""
+        """The password of the database's owner. Raises EmbeddedError when its file cannot be read."""
         return given(self.database, "POSTGRES_PASSWORD")
 
     def secrets(self) -> list[str]:
         """Texts that must not be shown."""
-        return [self.database_password] if self.database else []
+        names = (name.removesuffix("_FILE") for name in self.database if "_PASSWORD" in name)
+        return [given(self.database, name) for name in names]
 
 
 def given(variables: Mapping[str, str], name: str) -> str:

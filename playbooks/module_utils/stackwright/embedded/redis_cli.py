@@ -1,11 +1,13 @@
-"""A redis-cli for machines without one: ``python -I redis_cli.py PORT COMMAND [ARGUMENT…]`` on 127.0.0.1.
+"""A redis-cli for machines without one: ``python -I redis_cli.py -h HOST -p PORT [--user NAME --askpass] COMMAND…``.
 
-Prints replies as redis-cli does when its output is no terminal: strings as they are, one array item per line, nothing
-for nil; exit code 1 when there is no connection. Protocol: RESP2, redis.io/docs/latest/develop/reference/protocol-spec.
+The password is read from standard input. Prints replies as redis-cli does when its output is no terminal: strings as
+they are, one array item per line, nothing for nil; exit code 1 when there is no connection.
+Protocol: RESP2, redis.io/docs/latest/develop/reference/protocol-spec.
 """
 
 from __future__ import annotations
 
+import argparse
 import socket
 import sys
 from typing import BinaryIO
@@ -34,15 +36,35 @@ def read_reply(stream: BinaryIO) -> list[bytes]:
     return [rest]
 
 
+def ask(connection: socket.socket, words: list[bytes]) -> list[bytes]:
+    """Send a command and read the lines of its reply, after which nothing else is to come."""
+    connection.sendall(encode(words))
+    return read_reply(connection.makefile("rb"))
+
+
 def main(arguments: list[str]) -> int:
     """Send one command and print the reply. Returns the exit code."""
-    port, *words = arguments
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("-h", dest="host", default="127.0.0.1")
+    parser.add_argument("-p", dest="port", type=int, default=6379)
+    parser.add_argument("--user")
+    parser.add_argument("--askpass", action="store_true")
+    parser.add_argument("words", nargs=argparse.REMAINDER)
+    options = parser.parse_args(arguments)
+    words = [word.encode("utf-8", "surrogateescape") for word in options.words]
     try:
-        with socket.create_connection(("127.0.0.1", int(port)), ANSWER_SECONDS) as connection:
-            connection.sendall(encode([word.encode("utf-8", "surrogateescape") for word in words]))
-            lines = read_reply(connection.makefile("rb"))
+        place = (options.host, options.port)
+        with socket.create_connection(place, ANSWER_SECONDS) as connection:
+            lines = [b"OK"]
+            if options.askpass:
+                password = sys.stdin.buffer.readline().removesuffix(b"\n")
+                lines = ask(connection, [b"AUTH", options.user.encode(), password])
+            if lines == [b"OK"]:
+                lines = ask(connection, words)
     except OSError as error:
-        print(f"Could not connect to Redis at 127.0.0.1:{port}: {error}", file=sys.stderr)
+        print(
+            f"Could not connect to Redis at {options.host}:{options.port}: {error}", file=sys.stderr
+        )
         return 1
     sys.stdout.buffer.write(b"\n".join(lines) + b"\n")
     return 0
