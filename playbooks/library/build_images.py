@@ -59,12 +59,22 @@ def missing(references: list[str]) -> list[str]:
     """Those of ``references`` that the engine does not have, with one call whatever their number."""
     if not references:
         return []
-    inspect = ["docker", "image", "inspect", "--format", '{{join .RepoTags "\\n"}}', *references]
+    names = '{{join .RepoTags "\\n"}}{{"\\n"}}{{join .RepoDigests "\\n"}}'
+    inspect = ["docker", "image", "inspect", "--format", names, *references]
     done = run("asking the engine for its images", inspect, ANSWER_SECONDS)
     if done.returncode != 0 and "no such image" not in done.stderr.lower():
         raise CommandFailedError("asking the engine for its images", done.stderr)
     present = set(done.stdout.split())
-    return [reference for reference in references if reference not in present]
+    return [reference for reference in references if listed_as(reference) not in present]
+
+
+def listed_as(reference: str) -> str:
+    """How the engine lists an image: one with a digest without its tag."""
+    name, at, digest = reference.partition("@")
+    if not at:
+        return reference
+    folder, slash, last = name.rpartition("/")
+    return f"{folder}{slash}{last.partition(':')[0]}@{digest}"
 
 
 def obtain(parameters: dict[str, Any], lacking: list[str]) -> None:

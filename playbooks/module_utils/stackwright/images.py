@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from . import layout
-from .base_images import official, stand_ins
+from .base_images import official, pinned, stand_ins
 from .content_hash import content_hash
 
 
@@ -30,11 +30,18 @@ class Image:
 
 
 def image_of(
-    name: str, service: Mapping[str, Any], project: str, bases: Mapping[str, str]
+    name: str,
+    service: Mapping[str, Any],
+    project: str,
+    bases: Mapping[str, str],
+    digests: Mapping[str, str],
 ) -> Image:
-    """The image of one catalogue entry; ``bases`` maps python, postgres and redis to references."""
+    """The image of one catalogue entry; ``bases`` maps python, postgres and redis to references.
+
+    ``digests`` are those recorded for finished images. A base carries its own, and so does the tag built on it.
+    """
     if "image" in service:
-        return Image(service["image"])
+        return Image(pinned(service["image"], digests))
     if "base" in service:
         return Image(bases[service["base"]])
     build = service["build"]
@@ -47,7 +54,7 @@ def service_images(values: Mapping[str, Any], base_choice: str) -> dict[str, Ima
     """Images by service, for the enabled services."""
     bases = official(values) if base_choice == "registry" else stand_ins(values["debian_mirror"])
     return {
-        name: image_of(name, service, values["stack_project"], bases)
+        name: image_of(name, service, values["stack_project"], bases, values["image_digests"])
         for name, service in values["stack_services"].items()
         if service["enabled"]
     }
