@@ -89,7 +89,7 @@ def _head(address: str, headers: dict[str, str], timeout_seconds: float) -> Mess
 
 def _anonymous_token(challenge: str, timeout_seconds: float) -> str:
     """A token for reading what the challenge names. Raises KeyError or ValueError where the answer has none."""
-    wanted = parse_keqv_list(parse_http_list(challenge.partition(" ")[2]))
+    wanted: dict[str, str] = parse_keqv_list(parse_http_list(challenge.partition(" ")[2]))
     query = urlencode({name: wanted[name] for name in ("service", "scope") if name in wanted})
     with urlopen(f"{wanted['realm']}?{query}", timeout=timeout_seconds) as answer:
         document: dict[str, Any] = json.load(answer)
