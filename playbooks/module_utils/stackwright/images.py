@@ -13,16 +13,22 @@ from typing import Any
 from . import layout
 from .base_images import official, pinned, stand_ins
 from .content_hash import content_hash
+from .revision import revision_of
 
 
 @dataclass(frozen=True)
 class Image:
-    """``reference`` is what runs; ``context`` (below the project) is empty for images we do not build."""
+    """``reference`` is what runs; ``context`` (below the project) is empty for images we do not build.
+
+    ``revision`` says for people which commit the context comes from. It is no part of the tag: the same content is the
+    same image, whoever committed it when.
+    """
 
     reference: str
     context: str = ""
     argument: str = ""
     base: str = ""
+    revision: str = ""
 
     def as_dict(self) -> dict[str, str]:
         """For templates and the manifest."""
@@ -47,7 +53,8 @@ def image_of(
     build = service["build"]
     base = bases[build["base"]]
     tag = content_hash([layout.PROJECT / build["context"]], [base])
-    return Image(f"{project}-{name}:{tag}", build["context"], build["argument"], base)
+    revision = revision_of(layout.PROJECT / build["context"])
+    return Image(f"{project}-{name}:{tag}", build["context"], build["argument"], base, revision)
 
 
 def service_images(values: Mapping[str, Any], base_choice: str) -> dict[str, Image]:

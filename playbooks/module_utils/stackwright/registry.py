@@ -90,7 +90,7 @@ def _head(address: str, headers: dict[str, str], timeout_seconds: float) -> Mess
 def _anonymous_token(challenge: str, timeout_seconds: float) -> str:
     """A token for reading what the challenge names. Raises KeyError or ValueError where the answer has none."""
     wanted: dict[str, str] = parse_keqv_list(parse_http_list(challenge.partition(" ")[2]))
-    query = urlencode({name: wanted[name] for name in ("service", "scope") if name in wanted})
+    query = urlencode([(name, wanted[name]) for name in ("service", "scope") if name in wanted])
     with urlopen(f"{wanted['realm']}?{query}", timeout=timeout_seconds) as answer:
         document: dict[str, Any] = json.load(answer)
     return str(document.get("token") or document["access_token"])
