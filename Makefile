@@ -17,7 +17,7 @@ REFUSE = $(error there is no inventories/$(ENV).yml; ENV is one of: $(KNOWN))
 PLAY = $(if $(filter $(ENV),$(KNOWN)),,$(REFUSE))$(BIN)/ansible-playbook -i inventories/$(ENV).yml $(if $(RUNTIME),-e stack_runtime=$(RUNTIME)) $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help up down secrets docs validate render build start verify status logs engine base-images pin check check-python check-types check-ansible check-files check-tests format test bench bench-api lock
+.PHONY: help up down secrets docs validate render build start verify status logs engine base-images pin check check-python check-types check-ansible check-files check-tests format test bench bench-api lock licences outdated
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -58,6 +58,9 @@ engine: .venv/ready ## install and start Docker Engine and Compose v2 (Debian, U
 base-images: .venv/ready ## build the stand-in base images
 	$(PLAY) playbooks/base_images.yml
 
+outdated: .venv/ready-dev ## say which packages and base images are behind
+	$(PLAY) playbooks/outdated.yml
+
 pin: .venv/ready ## record the digests of the registry's images in inventories/group_vars/all/digests.yml
 	$(PLAY) playbooks/pin_images.yml
 	@$(MAKE) --no-print-directory docs
@@ -88,6 +91,9 @@ test: .venv/ready-dev ## the whole test suite; what needs Docker runs where an e
 
 docs: .venv/ready ## write docs/settings.md from the schema and the commented defaults
 	PYTHONPATH=playbooks/module_utils $(BIN)/python -m stackwright.settings_page
+
+licences: .venv/ready-dev ## write docs/licences.md from what is installed; after `make lock`
+	PYTHONPATH=playbooks/module_utils $(BIN)/python -m stackwright.licences_page
 
 bench: .venv/ready-dev ## measure cold start, no-op and rendering; ARGS="--write" writes docs/benchmarks.md
 	$(BIN)/python -m tests.bench $(ARGS)

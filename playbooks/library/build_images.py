@@ -15,6 +15,7 @@ sentence and ``stderr``.
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -63,17 +64,14 @@ def engine_images(references: list[str]) -> dict[str, tuple[str, str]]:
     """Identity and time of creation of those that the engine has, with one call whatever their number."""
     if not references:
         return {}
-    line = '{{.Id}} {{.Created}} {{join .RepoTags " "}} {{join .RepoDigests " "}}'
-    done = run(
-        "asking the engine for its images",
-        ["docker", "image", "inspect", "--format", line, *references],
-        ANSWER_SECONDS,
-    )
+    inspect = ["docker", "image", "inspect", *references]
+    done = run("asking the engine for its images", inspect, ANSWER_SECONDS)
     if done.returncode != 0 and "no such image" not in done.stderr.lower():
         raise CommandFailedError("asking the engine for its images", done.stderr)
     found: dict[str, tuple[str, str]] = {}
-    for identity, created, *names in map(str.split, done.stdout.splitlines()):
-        found |= dict.fromkeys(names, (identity, created))
+    for image in json.loads(done.stdout or "[]"):
+        names = [*(image.get("RepoTags") or []), *(image.get("RepoDigests") or [])]
+        found |= dict.fromkeys(names, (image["Id"], image["Created"]))
     return {
         reference: found[listed_as(reference)]
         for reference in references
