@@ -63,7 +63,6 @@ outdated: .venv/ready-dev ## say which packages and base images are behind
 
 pin: .venv/ready ## record the digests of the registry's images in inventories/group_vars/all/digests.yml
 	$(PLAY) playbooks/pin_images.yml
-	@$(MAKE) --no-print-directory docs
 
 check: .venv/ready-dev ## format, lint, types and fast tests
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target check-python check-types check-ansible check-files check-tests

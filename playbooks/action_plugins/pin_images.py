@@ -41,6 +41,9 @@ class ActionModule(EnvironmentAction):
             path = folder / "group_vars" / "all" / "digests.yml"
             text = with_digests(path.read_text(encoding="utf-8"), {**before, **asked})
             replace_file(path, text.encode(), 0o644)
+            lines.append(
+                f"into {path.name}: `make docs` shows them in docs/settings.md; commit both"
+            )
         return {"changed": changed, "lines": lines}
 
     def _ask(self, values: Mapping[str, Any]) -> dict[str, str]:

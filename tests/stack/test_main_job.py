@@ -44,14 +44,18 @@ def test_a_second_run_changes_nothing_and_restarts_nothing(stack: Stack) -> None
 
 
 @pytest.mark.parametrize("service", ["api-web", "banco-dados"])
-def test_an_image_of_ours_is_labelled_with_the_version_in_its_tag(
+def test_an_image_of_ours_is_labelled_with_the_version_in_its_tag_and_its_revision(
     stack: Stack, service: str
 ) -> None:
-    line = '{{.Config.Image}} {{index .Config.Labels "org.opencontainers.image.version"}}'
-    reference, version = run(
+    labels = "org.opencontainers.image.version", "org.opencontainers.image.revision"
+    line = " ".join(
+        ["{{.Config.Image}}", *(f'{{{{index .Config.Labels "{name}"}}}}' for name in labels)]
+    )
+    reference, version, revision = run(
         "docker", "inspect", "--format", line, f"{stack.prefix}{service}"
     ).stdout.split()
     assert version == reference.rpartition(":")[2]
+    assert revision == "unknown"  # the copy of a test is no checkout
 
 
 @pytest.mark.parametrize("service", ["api-web", "banco-dados", "cache-redis"])

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stackwright import layout
+from stackwright import images, layout
 from stackwright.images import Image, image_of, service_images
 
 from tests.support.project import ROOT
@@ -67,6 +67,17 @@ def test_what_tools_leave_behind_does_not_move_the_tag(name: str, sources: Path)
     (sources / name).parent.mkdir(exist_ok=True)
     (sources / name).write_bytes(b"x")
     assert tag() == first
+
+
+def test_the_revision_is_said_and_is_no_part_of_the_tag(
+    sources: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copied = image_of("api-web", BUILD, "shop", BASES, {})
+    assert copied.revision == "unknown"  # the copy is no checkout
+    monkeypatch.setattr(images, "revision_of", lambda folder: f"that of {folder.name}")
+    committed = image_of("api-web", BUILD, "shop", BASES, {})
+    assert committed.revision == "that of api"
+    assert committed.reference == copied.reference
 
 
 def test_other_services_do_not_move_the_tag(sources: Path) -> None:
