@@ -33,12 +33,7 @@ def read_files(image: IO[bytes]) -> dict[str, dict[str, bytes]]:
     with tarfile.open(fileobj=image, mode="r|") as archive:
         for entry in archive:
             path = entry.name.removeprefix("./")
-            match = WANTED.fullmatch(path)
-            kind = (
-                next((name for name, text in match.groupdict().items() if text), "")
-                if match
-                else ""
-            )
+            kind = _kind_of(path)
             content = archive.extractfile(entry) if kind and entry.isfile() else None
             if content:
                 files[kind][path] = content.read()
@@ -47,12 +42,18 @@ def read_files(image: IO[bytes]) -> dict[str, dict[str, bytes]]:
     return files
 
 
+def _kind_of(path: str) -> str:
+    """What a path tells of, or nothing."""
+    match = WANTED.fullmatch(path)
+    return next((kind for kind, text in match.groupdict().items() if text), "") if match else ""
+
+
 def packages(files: Mapping[str, Mapping[str, bytes]]) -> list[Package]:
     """The packages that ``read_files`` found, sorted, each once."""
     distribution = _distribution(files["os"])
     found = set(_of_distributions(files, distribution))
     for content in files["wheel"].values():
-        found.add(python.wheel(content))
+        found |= set(python.wheel(content))
     known = {(package.kind, package.name) for package in found}
     for content in files["parts"].values():
         found |= {part for part in python.parts(content) if (part.kind, part.name) not in known}

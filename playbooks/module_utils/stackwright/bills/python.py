@@ -15,10 +15,11 @@ LONGEST_NAME = 80  # a License field that holds a whole text is no name
 PURL = re.compile(r"pkg:(?P<kind>[a-z]+)/(?:(?P<namespace>[^@?#]*)/)?(?P<name>[^@?#/]+)")
 
 
-def wheel(metadata: bytes) -> Package:
-    """The package that a METADATA file describes (source: packaging.python.org, core metadata)."""
+def wheel(metadata: bytes) -> Iterator[Package]:
+    """The package that a METADATA file describes, if it does (source: packaging.python.org, core metadata)."""
     fields = BytesHeaderParser().parsebytes(metadata)
-    return Package("pypi", _normal(fields["Name"]), fields["Version"], _licences(fields))
+    if fields["Name"] and fields["Version"]:
+        yield Package("pypi", _normal(fields["Name"]), fields["Version"], _licences(fields))
 
 
 def _normal(name: str) -> str:
@@ -49,7 +50,7 @@ def parts(bill: bytes) -> Iterator[Package]:
     if not isinstance(document, dict) or document.get("bomFormat") != "CycloneDX":
         return
     for component in document.get("components", []):
-        match = PURL.match(component.get("purl", ""))
+        match = PURL.match(component.get("purl") or "")
         if match and component.get("version"):
             kind, name = match["kind"], unquote(match["name"])
             namespace = unquote(match["namespace"] or "")

@@ -69,25 +69,38 @@ def _write(path: Path, image: tuple[str, str, str]) -> None:
 def _files_of(reference: str) -> dict[str, dict[str, bytes]]:
     """What the image's file system says of packages. Nothing in the image is run: it need have no shell."""
     container = _docker(reference, "create", "--network", "none", reference, "none").strip()
+    command = ["docker", "export", container]
     try:
-        with subprocess.Popen(
-            ["docker", "export", container], stdout=subprocess.PIPE, stderr=subprocess.PIPE
-        ) as export:
-            assert export.stdout is not None
-            assert export.stderr is not None
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as export:
             # An engine that stands still ends the stream.
             deadline = threading.Timer(EXPORT_SECONDS, export.kill)
             deadline.start()
             try:
-                return read_files(export.stdout)
-            except tarfile.TarError as error:
-                export.kill()
-                said = export.stderr.read().decode(errors="replace")
-                raise BillError(reference, said or str(error)) from None
+                return _read(export, reference)
             finally:
                 deadline.cancel()
+                export.kill()
     finally:
         _docker(reference, "rm", "--volumes", "--force", container)
+
+
+def _read(export: subprocess.Popen[bytes], reference: str) -> dict[str, dict[str, bytes]]:
+    """The files in a stream that came to its end: one cut between two files looks whole to a reader of archives."""
+    assert export.stdout is not None
+    assert export.stderr is not None
+    problem = ""
+    files = {}
+    try:
+        files = read_files(export.stdout)
+        while export.stdout.read(1 << 20):
+            pass  # what pads the archive
+    except tarfile.TarError as error:
+        problem = str(error)
+        export.kill()
+    said = export.stderr.read().decode(errors="replace").strip()
+    if problem or export.wait() != 0:
+        raise BillError(reference, said or problem)
+    return files
 
 
 def _docker(reference: str, *arguments: str) -> str:
