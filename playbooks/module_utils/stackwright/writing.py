@@ -32,15 +32,16 @@ def _write_beside(path: Path, file: RenderedFile) -> Path:
     return temporary
 
 
-def replace_file(path: Path, content: bytes) -> None:
-    """Put ``content`` into a file that only its owner reads, whole or not at all; a link leads to the file meant.
+def replace_file(path: Path, content: bytes, mode: int = 0o600) -> None:
+    """Put ``content`` into a file, whole or not at all; a link leads to the file meant.
 
-    As root the owner stays who it was, or for a new file is that of its folder. Raises OSError with nothing replaced.
+    Only its owner reads it, unless ``mode`` says otherwise. As root the owner stays who it was, or for a new
+    file is that of its folder. Raises OSError with nothing replaced.
     """
     target = path.resolve()
     owner = (target if target.exists() else target.parent).stat().st_uid
     me = os.geteuid()
-    file = RenderedFile(content, 0o600, owner if me == 0 else None)
+    file = RenderedFile(content, mode, owner if me == 0 else None)
     os.replace(_write_beside(target, file), target)
 
 

@@ -1,0 +1,29 @@
+"""Action plugin ``outdated``: what is behind, as ``lines``. Takes no arguments; never fails for want of a network."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
+
+from stackwright import layout
+from stackwright.base_images import stand_ins
+from stackwright.engine import images_present
+from stackwright.environment_action import EnvironmentAction
+from stackwright.licences_page import LOCKS
+from stackwright.outdated import debian_lines, image_lines, python_lines
+
+
+class ActionModule(EnvironmentAction):
+    """See the module's docstring."""
+
+    def act(self, variables: Mapping[str, Any]) -> dict[str, Any]:
+        """Ask the package index, the registries and, in the stand-ins that are here, the Debian mirror."""
+        values = self.settings(variables)
+        locks = {**LOCKS, "tools": layout.PROJECT / "requirements-dev.txt"}
+        here = images_present(list(stand_ins(values["debian_mirror"]).values()))
+        lines = [*python_lines(locks), *image_lines(values), *debian_lines(sorted(here))]
+        return {"changed": False, "lines": lines}
