@@ -33,7 +33,7 @@ def running(api: ApiProcess, api_environment: dict[str, str]) -> Iterator[ApiPro
     asked = time.monotonic()
     assert api.stop() == 0
     assert time.monotonic() < asked + STOP_SECONDS, api.log[-3000:]
-    assert "Traceback" not in api.log, api.log[api.log.index("Traceback") :][:3000]
+    assert "Traceback" not in api.log, api.log[api.log.index("Traceback") :][:6000]
 
 
 def start(api: ApiProcess, environ: dict[str, str]) -> None:  # noqa: F811

@@ -11,8 +11,8 @@ import pytest
 from tests.api.servers import ApiProcess, Sql, wait_for
 from tests.faults.conftest import STOP_SECONDS, start
 from tests.faults.load import Load, answered
-from tests.support.processes import children
 from tests.faults.test_database_restart import reads_and_writes, titles
+from tests.support.processes import children
 
 
 @pytest.mark.parametrize("round", range(3))
