@@ -58,7 +58,7 @@ def test_sigterm_at_any_moment_of_the_start(
     start(api, api_environment)
     whole = time.monotonic() - began
     api.stop()
-    moments = 16
+    moments = 8
     for moment in range(moments):
         api.start_only(**api_environment)
         time.sleep(whole * moment / moments)
