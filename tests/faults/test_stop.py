@@ -9,22 +9,20 @@ import time
 import pytest
 
 from tests.api.servers import ApiProcess, Sql, wait_for
+from tests.faults.conftest import STOP_SECONDS, start
 from tests.faults.load import Load, answered
 from tests.faults.test_database_restart import reads_and_writes, titles
 from tests.support.processes import children
-
-STOP_SECONDS = 8.0
 
 
 @pytest.mark.parametrize("round", range(3))
 def test_sigterm_under_keep_alive_load(round: int, running: ApiProcess, sql: Sql) -> None:
     with Load(running, reads_and_writes, clients=16, pause=0.002) as load:
         wait_for(lambda: len(load.sent) > 500, "the load")
-        began = time.monotonic()
+        asked = time.monotonic()
         assert running.stop() == 0
-        assert time.monotonic() < began + STOP_SECONDS
+        assert time.monotonic() < asked + STOP_SECONDS
         wait_for(lambda: load.sent[-1].end == "refused", "the end")
-    assert "refused to gracefully stop" not in running.log
     served = [one for one in load.sent if one.end != "refused"]
     answered(served, 200, 201, 404)
     stored = {title for (title,) in sql("SELECT title FROM tasks WHERE id > 3")}
@@ -51,11 +49,33 @@ def test_worker_dies_under_load(running: ApiProcess) -> None:
     answered([one for one in load.sent if one not in lost], 200, 201, 404)
     served = [one for one in load.sent if died < one.began < back and one.end == "answered"]
     assert len(served) > 100, "the other worker hardly served"
-    assert running.stop() == 0
 
 
-@pytest.mark.parametrize("seconds", [0.02 * n for n in range(3)])
-def test_sigterm_while_it_starts(
-    seconds: float, api: ApiProcess, api_environment: dict[str, str]
+def test_sigterm_at_any_moment_of_the_start(
+    api: ApiProcess, api_environment: dict[str, str]
 ) -> None:
-    api.start_only(**api_environment)
+    began = time.monotonic()
+    start(api, api_environment)
+    whole = time.monotonic() - began
+    api.stop()
+    moments = 8
+    for moment in range(moments):
+        api.start_only(**api_environment)
+        time.sleep(whole * moment / moments)
+        asked = time.monotonic()
+        # Until it handles signals itself the process just dies of it.
+        assert api.stop() in (0, -signal.SIGTERM)
+        assert time.monotonic() < asked + STOP_SECONDS
+
+
+@pytest.mark.parametrize("worker", [1, 2])
+def test_sigterm_just_when_a_worker_was_started(
+    worker: int, api: ApiProcess, api_environment: dict[str, str]
+) -> None:
+    for _ in range(4):
+        spawned = api.log.count("Spawning worker") if (api.folder / "log").exists() else 0
+        api.start_only(**api_environment)
+        wait_for(lambda n=spawned + worker: api.log.count("Spawning worker") >= n, "it")  # type: ignore[misc]
+        asked = time.monotonic()
+        assert api.stop() == 0
+        assert time.monotonic() < asked + STOP_SECONDS

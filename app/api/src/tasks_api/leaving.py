@@ -13,6 +13,7 @@ The main process ends the moment as soon as no connection is left, after MOMENT_
 from __future__ import annotations
 
 import ctypes
+import mmap
 import multiprocessing
 import os
 import signal
@@ -25,9 +26,9 @@ from pathlib import Path
 
 from tasks_api.sockets import own_sockets
 
-MOMENT_SECONDS = 1.0
+MOMENT_SECONDS = 1.5
 SIGNAL = signal.SIGUSR1
-"""Tells a worker that the moment has come."""
+"""Tells a worker to take no more connections."""
 
 _SO_ATTACH_FILTER = 26  # asm-generic/socket.h
 # Classic BPF, see the kernel's networking/filter: drop what has SYN, accept all else. Each of code,
@@ -42,32 +43,33 @@ _DROP_SYN = b"".join(
     ]
 )
 
-_announced = False
+# Shared with the workers, which may be too busy to take a signal at once.
+_announced = mmap.mmap(-1, 1)
 
 
 def announced() -> bool:
-    """Whether this worker is about to stop."""
-    return _announced
+    """Whether the server is about to stop."""
+    return bool(_announced[0])
 
 
 def prepare_worker() -> None:
     """Be ready for `SIGNAL`, in a worker that was just forked."""
-    signal.signal(SIGNAL, lambda *_: _leave())
+    signal.signal(SIGNAL, lambda *_: _take_no_more())
 
 
 def announce(port: int) -> None:
-    """Have all workers leave, and wait until the connections to `port` have ended."""
+    """Have the workers say so, and wait until the connections to `port` have ended."""
+    _announced[0] = 1
     for worker in multiprocessing.active_children():
-        with suppress(ProcessLookupError):
-            os.kill(worker.pid or 0, SIGNAL)
+        if worker.pid:
+            with suppress(ProcessLookupError):
+                os.kill(worker.pid, SIGNAL)
     deadline = time.monotonic() + MOMENT_SECONDS
     while any(_open_connections(port)) and time.monotonic() < deadline:
         time.sleep(0.02)
 
 
-def _leave() -> None:
-    global _announced
-    _announced = True
+def _take_no_more() -> None:
     program = ctypes.create_string_buffer(_DROP_SYN)
     argument = struct.pack("HP", len(_DROP_SYN) // 8, ctypes.addressof(program))
     for _, found in own_sockets():
