@@ -147,7 +147,8 @@ def test_a_service_that_does_not_come_up_is_explained(stack: Stack) -> None:
     done = stack.site("-e", broken, "-e", "stack_start_timeout_seconds=20")
     assert done.returncode != 0
     assert "DB_POOL_WAIT_SECONDS must be a whole number" in done.output
-    assert stack.site().returncode == 0
+    mended = stack.site()
+    assert mended.returncode == 0, mended.output
 
 
 def test_changing_the_runtime_stops_the_other_and_keeps_its_data(stack: Stack) -> None:
