@@ -29,13 +29,25 @@ def is_taken(address: str, port: int) -> bool:
     return False
 
 
-def published_by(project: str) -> str:
-    """What ``docker ps`` says of the project's published ports, such as ``0.0.0.0:5000->5000/tcp``."""
-    label = f"label=com.docker.compose.project={project}"
+def published_by(project: str) -> set[int]:
+    """The host ports of the project's containers, those included that are just being restarted.
+
+    ``docker ps`` shows no ports of a container between two starts, while its port is still held.
+    """
+    listing = ["ps", "--quiet", "--filter", f"label=com.docker.compose.project={project}"]
+    states = ["--filter", "status=running", "--filter", "status=restarting"]
+    containers = _docker(*listing, *states).split()
+    if not containers:
+        return set()
+    form = "{{range .HostConfig.PortBindings}}{{range .}}{{.HostPort}} {{end}}{{end}}"
+    bounds = [text.split("-") for text in _docker("inspect", "--format", form, *containers).split()]
+    return {port for bound in bounds for port in range(int(bound[0]), int(bound[-1]) + 1)}
+
+
+def _docker(*arguments: str) -> str:
     done = subprocess.run(
-        ["docker", "ps", "--filter", label, "--format", "{{.Ports}}"],
-        capture_output=True, text=True, timeout=ANSWER_SECONDS, check=False,
-    )  # fmt: skip
+        ["docker", *arguments], capture_output=True, text=True, timeout=ANSWER_SECONDS, check=False
+    )
     return done.stdout
 
 
@@ -56,13 +68,13 @@ def main() -> None:
         (name, port) for name, entry in services if entry["enabled"] for port in entry["host_ports"]
     ]
     taken = [(name, port) for name, port in wanted if is_taken(address, port)]
-    ours = published_by(module.params["project"]) if taken else ""
+    ours = published_by(module.params["project"]) if taken else set()
     place = f"inventories/group_vars/{module.params['environment']}/"
     problems = [
         f"{name}: host port {port} is taken by {port_owner(port) or 'another program'}. Free it, or give the "
         f"environment another port (for the API: api_port in {place} or -e api_port=…)"
         for name, port in taken
-        if f":{port}->" not in ours
+        if port not in ours
     ]
     if problems:
         module.fail_json(msg="\n".join(problems))
