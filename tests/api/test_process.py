@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -204,5 +205,8 @@ def test_port_of_another_api_ends_the_start_in_one_line(api: ApiProcess) -> None
 def test_sigterm_while_workers_still_load(api: ApiProcess) -> None:
     api.start_only(DB_PASSWORD="x")
     wait_for(lambda: "Spawning worker" in api.log, "the first worker")
+    asked = time.monotonic()
     assert api.stop() == 0
-    assert "refused to gracefully stop" not in api.log
+    # A worker that does not react is killed after 15 s. (granian's log is no proof: it says so of
+    # one that has just ended, too, when another thread was the first to learn of it.)
+    assert time.monotonic() < asked + 10

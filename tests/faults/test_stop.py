@@ -72,7 +72,7 @@ def test_sigterm_at_any_moment_of_the_start(
 def test_sigterm_just_when_a_worker_was_started(
     worker: int, api: ApiProcess, api_environment: dict[str, str]
 ) -> None:
-    for _ in range(4):
+    for _ in range(2):
         spawned = api.log.count("Spawning worker") if (api.folder / "log").exists() else 0
         api.start_only(**api_environment)
         wait_for(lambda n=spawned + worker: api.log.count("Spawning worker") >= n, "it")  # type: ignore[misc]
