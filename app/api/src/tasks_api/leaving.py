@@ -24,11 +24,10 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from tasks_api.signals import LEAVE
 from tasks_api.sockets import own_sockets
 
 MOMENT_SECONDS = 1.5
-SIGNAL = signal.SIGUSR1
-"""Tells a worker to take no more connections."""
 
 _SO_ATTACH_FILTER = 26  # asm-generic/socket.h
 # Classic BPF, see the kernel's networking/filter: drop what has SYN, accept all else. Each of code,
@@ -53,8 +52,8 @@ def announced() -> bool:
 
 
 def prepare_worker() -> None:
-    """Be ready for `SIGNAL`, in a worker that was just forked."""
-    signal.signal(SIGNAL, lambda *_: _take_no_more())
+    """Be ready to `LEAVE`, in a worker that was just forked."""
+    signal.signal(LEAVE, lambda *_: _take_no_more())
 
 
 def announce(port: int) -> None:
@@ -63,7 +62,7 @@ def announce(port: int) -> None:
     for worker in multiprocessing.active_children():
         if worker.pid:
             with suppress(ProcessLookupError):
-                os.kill(worker.pid, SIGNAL)
+                os.kill(worker.pid, LEAVE)
     deadline = time.monotonic() + MOMENT_SECONDS
     while any(_open_connections(port)) and time.monotonic() < deadline:
         time.sleep(0.02)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-from functools import partial
 
 from granian.constants import HTTPModes, Interfaces
 from granian.log import LogLevels
 from granian.server import Server
 
-from tasks_api import leaving, server, silence
+from tasks_api import leaving, server, signals, silence
 from tasks_api.config import Config
 from tasks_api.turns import TURNS
 
@@ -18,8 +17,6 @@ from tasks_api.turns import TURNS
 _DRAIN_SECONDS = 15
 MOST_WAITING = 60
 """Requests of a worker that may wait at a time, for their body or for a database connection."""
-_STOPS = (signal.SIGTERM, signal.SIGINT)
-_HELD = (*_STOPS, leaving.SIGNAL)
 
 
 class ApiServer(Server):  # type: ignore[misc]
@@ -44,12 +41,9 @@ class ApiServer(Server):  # type: ignore[misc]
         )
         TURNS.limit, TURNS.room = config.api_threads, MOST_WAITING
         server.install()
-        # All these hold for workers started again later, too. Signals wait while one is forked.
-        os.register_at_fork(
-            before=partial(signal.pthread_sigmask, signal.SIG_BLOCK, _HELD),
-            after_in_parent=partial(signal.pthread_sigmask, signal.SIG_UNBLOCK, _HELD),
-            after_in_child=self._begin_worker,
-        )
+        # Once granian has set its handlers, and before it starts workers.
+        self.on_startup(signals.obey)
+        os.register_at_fork(after_in_child=self._begin_worker)
         # Only now: granian warns of so many threads, not knowing that few of them work at a time.
         waiting = MOST_WAITING + config.db_pool_size
         self.on_startup(lambda: setattr(self, "blocking_threads", config.api_threads + waiting))
@@ -60,13 +54,13 @@ class ApiServer(Server):  # type: ignore[misc]
         super().shutdown(exit_code)
 
     def _begin_worker(self) -> None:
-        """Let a worker that still loads be ended by a signal.
+        """Prepare a worker that was just forked; the signals are held back until `obey`.
 
         Until granian sets a worker's handlers, it has those of the main process, which do nothing
         in it: a stop in that half second would wait for the whole time of draining.
         """
-        for number in _STOPS:
+        for number in signals.STOPS:
             signal.signal(number, signal.SIG_DFL)
         leaving.prepare_worker()
+        signals.obey()
         silence.watch(self.bind_port)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _HELD)
