@@ -57,7 +57,8 @@ def insist(purpose: str, command: list[str], **environment: str) -> None:
     """Run a command that has to succeed."""
     done = run(purpose, command, BUILD_SECONDS, **environment)
     if done.returncode != 0:
-        raise CommandFailedError(purpose, done.stderr or done.stdout)
+        # Compose tells of the steps on the one and of the end on the other.
+        raise CommandFailedError(purpose, f"{done.stdout}\n{done.stderr}".strip())
 
 
 def engine_images(references: list[str]) -> dict[str, tuple[str, str]]:

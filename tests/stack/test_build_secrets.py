@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.stack.package_index import package_index
-from tests.support.project import Project, tree
+from tests.support.project import Project, like_dev, tree
 
 pytestmark = pytest.mark.docker
 PASSWORD = "swordfish-4815"
@@ -21,7 +21,7 @@ def test_a_build_gives_the_index_its_password_and_shows_it_nowhere(
         file.write("# another content, so that no builder remembers this step\n")
     project.environment(
         "swindex",
-        "db_password: admin123\nsecrets_strict: false\nsecrets_delivery: environment\napi_port: 21790\n",
+        f"api_port: 21790\n{like_dev('admin123')}",
     )
     with package_index(tmp_path) as index:
         url = f"https://buyer:{PASSWORD}@{index.address}/simple"

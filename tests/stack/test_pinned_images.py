@@ -9,9 +9,6 @@ from tests.support.project import Project, recap
 from tests.support.registry import registry
 
 pytestmark = pytest.mark.docker
-PROJECT = (
-    "db_password: admin123\nsecrets_strict: false\nsecrets_delivery: environment\napi_port: 21791\n"
-)
 
 
 def test_a_pinned_image_is_pulled_by_digest_and_stays_known(project: Project) -> None:
@@ -19,7 +16,7 @@ def test_a_pinned_image_is_pulled_by_digest_and_stays_known(project: Project) ->
         digest = served.add("redis", "7", {"first": b"1"}, Cmd=["/first"])
         tagged = f"{served.address}/redis:7"
         pinned = f"{served.address}/redis@{digest}"
-        project.environment("swpin", PROJECT)
+        project.environment("swpin")
         project.write(
             "task.yml",
             "---\n- hosts: all\n  gather_facts: false\n  tasks:\n    - build_images:\n"
