@@ -63,16 +63,16 @@ def test_counted(ping: list[str]) -> None:
 
 
 def test_until_interrupted(ping: list[str]) -> None:
-    process = subprocess.Popen([*ping, "127.0.0.1"], env=ENVIRONMENT, stdout=subprocess.PIPE)
-    try:
-        assert process.stdout
-        assert process.stdout.readline().startswith(b"PING 127.0.0.1")
-        assert b"icmp_seq=1 " in process.stdout.readline()
-        process.send_signal(signal.SIGINT)
-        output, _ = process.communicate(timeout=10)
-    finally:
-        process.kill()
-        process.wait()
+    command = ["env", "--default-signal=INT", *ping, "127.0.0.1"]  # background jobs ignore it
+    with subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout
+            assert process.stdout.readline().startswith(b"PING 127.0.0.1")
+            assert b"icmp_seq=1 " in process.stdout.readline()
+            process.send_signal(signal.SIGINT)
+            output, _ = process.communicate(timeout=10)
+        finally:
+            process.kill()
     assert process.returncode == 0
     assert b"1 packets transmitted, 1 received, 0% packet loss" in output
 
