@@ -90,9 +90,12 @@ class Proxy:
             writer.transport.abort()
 
     async def _end(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        """Go on until nothing is left: a connection has its task a turn after it was taken."""
+        while len(asyncio.all_tasks()) > 1:
+            await self._cut()
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.sleep(0.001)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
