@@ -13,16 +13,15 @@ from contextlib import contextmanager
 from typing import Literal, NamedTuple, cast
 
 import msgspec
-from redis import RedisError
 
-from tasks_api import metrics, payloads
+from tasks_api import logs, metrics, payloads
 from tasks_api.answers import CacheStatistics
 from tasks_api.config import Config
 from tasks_api.database import Database
 from tasks_api.errors import Unavailable
 from tasks_api.lease import Absent, Found, Lease, LeaseCache
 from tasks_api.notices import Notices, announce
-from tasks_api.redis_link import RedisLink
+from tasks_api.redis_link import RedisError, RedisLink
 from tasks_api.trust import Trust
 
 LIST_KEY = "all_tasks"
@@ -79,11 +78,10 @@ class TaskCache:
             self._trust.lost(error)
             reading = None
         if isinstance(reading, Found):
-            _logger.info("Cache HIT - Retornando dados do Redis")
-            _logger.info("Cache GET - Key: %s - FOUND", key)
+            logs.info("Cache HIT - Retornando dados do Redis", f"Cache GET - Key: {key} - FOUND")
             metrics.CACHE_HITS.inc()
         else:
-            _logger.info("Cache MISS - Consultando banco de dados")
+            logs.info("Cache MISS - Consultando banco de dados")
             metrics.CACHE_MISSES.inc()
         return reading
 
@@ -172,7 +170,7 @@ class TaskCache:
             self._trust.lost(error)
             return
         if filled and payload:
-            _logger.info("Cache SET - Key: %s - Expiration: %ds", lease.key, self._ttl)
+            logs.info(f"Cache SET - Key: {lease.key} - Expiration: {self._ttl}s")
         elif not filled:
             metrics.CACHE_FILLS_REFUSED.inc()
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+import time
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import msgspec
@@ -12,6 +14,7 @@ from tasks_api import request_id
 
 LOGGER_NAME = "tasks_api"
 _STDOUT = 1
+_logger = logging.getLogger(LOGGER_NAME)
 _requests = logging.getLogger(f"{LOGGER_NAME}.requests")
 
 
@@ -20,7 +23,7 @@ class _Output(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            os.write(_STDOUT, f"{self.format(record)}\n".encode("utf-8", "backslashreplace"))
+            _write(f"{self.format(record)}\n")
         except OSError:
             self.handleError(record)
 
@@ -41,16 +44,25 @@ class _JsonFormatter(logging.Formatter):
     """Time, level, message and request id, and for a request what was asked and answered."""
 
     def format(self, record: logging.LogRecord) -> str:
-        line: dict[str, object] = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-            "level": record.levelname,
-            "message": record.getMessage(),
-            "request_id": request_id.current.get(),
-            **getattr(record, "request", {}),
-        }
+        more: dict[str, object] = getattr(record, "request", {})
         if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
-        return msgspec.json.encode(line).decode()
+            more = {**more, "exception": self.formatException(record.exc_info)}
+        return _as_json(record.created, record.levelname, record.getMessage(), **more)
+
+
+def _as_json(created: float, level: str, message: str, **more: object) -> str:
+    line = {
+        "time": datetime.fromtimestamp(created, UTC).isoformat(timespec="milliseconds"),
+        "level": level,
+        "message": message,
+        "request_id": request_id.current.get(),
+        **more,
+    }
+    return msgspec.json.encode(line).decode()
+
+
+def _write(text: str) -> None:
+    os.write(_STDOUT, text.encode("utf-8", "backslashreplace"))
 
 
 def set_up(level: str, form: str) -> None:
@@ -66,11 +78,20 @@ def set_up(level: str, form: str) -> None:
     logging._srcfile = None
     handler = _Output()
     handler.setFormatter(_JsonFormatter() if form == "json" else _PlainFormatter())
-    logger = logging.getLogger(LOGGER_NAME)
-    logger.handlers = [handler]
-    logger.setLevel(level)
-    logger.propagate = False
+    _logger.handlers = [handler]
+    _logger.setLevel(level)
+    _logger.propagate = False
     _requests.disabled = form != "json"
+
+
+def info(*messages: str) -> None:
+    """Log lines at INFO, at once, for what every request does: a LogRecord costs as much as Redis."""
+    if _logger.isEnabledFor(logging.INFO):
+        if not _requests.disabled:
+            now = time.time()
+            messages = tuple(_as_json(now, "INFO", message) for message in messages)
+        with suppress(OSError):
+            _write("\n".join((*messages, "")))
 
 
 def log_request(method: str, path: str, status: int, seconds: float) -> None:
