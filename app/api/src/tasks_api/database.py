@@ -47,10 +47,13 @@ class Database:
         self._pool = Pool(self.connect, config.db_pool_size, config.db_pool_wait_seconds)
         self.deadline_seconds = config.db_statement_timeout_seconds + _GRACE_SECONDS
 
-    def read(self, statement: str, parameters: Sequence[object] = ()) -> Row | None:
+    def read(
+        self, statement: str, parameters: Sequence[object] = (), *, prepare: bool = True
+    ) -> Row | None:
         """The first row of a statement without effect, or with the same one if run twice.
 
-        It is run anew if a kept connection is found dead.
+        It is run anew if a kept connection is found dead. Without `prepare` it is also planned anew
+        each time, for the parameters that are given.
 
         Raises:
             Unavailable: 503, the server does not serve now, or not within `deadline_seconds`.
@@ -60,10 +63,10 @@ class Database:
         # new.
         for _ in range(self._config.db_pool_size):
             try:
-                return self._run(statement, parameters, deadline)
+                return self._run(statement, parameters, deadline, prepare)
             except _KeptConnectionLost:
                 continue
-        return self._run_once(statement, parameters, deadline)
+        return self._run_once(statement, parameters, deadline, prepare)
 
     def write(self, statement: str, parameters: Sequence[object] = ()) -> Row | None:
         """The first row of a statement with effect, sent once: a lost one may have had its effect.
@@ -100,21 +103,20 @@ class Database:
         return connection
 
     def _run_once(
-        self, statement: str, parameters: Sequence[object], deadline: float
+        self, statement: str, parameters: Sequence[object], deadline: float, prepare: bool = True
     ) -> Row | None:
         try:
-            return self._run(statement, parameters, deadline)
+            return self._run(statement, parameters, deadline, prepare)
         except _KeptConnectionLost as error:
             raise _unavailable(error.reason, outcome_unknown=True) from None
 
-    def _run(self, statement: str, parameters: Sequence[object], deadline: float) -> Row | None:
+    def _run(
+        self, statement: str, parameters: Sequence[object], deadline: float, prepare: bool
+    ) -> Row | None:
         connection = self._take()
         connection.deadline = deadline
         try:
-            cursor = connection.cursor()
-            cursor.execute(statement, parameters)
-            row: Row | None = cursor.fetchone()
-            cursor.close()
+            row = connection.first_row(statement, parameters, prepare=prepare)
             connection.proven = True
             return row
         except psycopg2.Error as error:

@@ -91,6 +91,7 @@ def read_page(database: Database, query: TaskQuery) -> Page:
             SELECT {_COLUMNS} FROM tasks WHERE {" AND ".join(conditions) or "true"}
             ORDER BY created_at DESC, id DESC LIMIT %s) t""",
         [*parameters, query.limit + 1],
+        prepare=False,  # rare words are best found in one index, frequent ones in another
     )
     found: list[str] = (row and row[0]) or []
     shown = found[: query.limit]

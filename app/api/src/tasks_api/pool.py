@@ -10,7 +10,7 @@ import select
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import psycopg2  # type: ignore[import-untyped]
@@ -41,7 +41,38 @@ class Connection(extensions.connection):  # type: ignore[misc]
     def __init__(self, seconds_to_connect: float, *arguments: Any, **options: Any) -> None:
         self.deadline = time.monotonic() + seconds_to_connect
         self.proven = False
+        self._prepared: dict[str, str] = {}
         super().__init__(*arguments, **options)
+
+    def first_row(
+        self, statement: str, parameters: Sequence[object], *, prepare: bool
+    ) -> tuple[Any, ...] | None:
+        """Run a statement, with a ``%s`` for each parameter, and return its first row.
+
+        With `prepare` it is parsed, and in most cases planned, when it is run for the first time
+        only: see PREPARE in PostgreSQL's manual. It then keeps a little memory in the server.
+
+        Raises:
+            psycopg2.Error: it failed, or the connection was lost.
+        """
+        cursor = self.cursor()
+        if prepare:
+            if statement not in self._prepared:
+                self._prepared[statement] = _prepare(cursor, f"s{len(self._prepared)}", statement)
+            statement = self._prepared[statement]
+        cursor.execute(statement, parameters)
+        row: tuple[Any, ...] | None = cursor.fetchone()
+        cursor.close()
+        return row
+
+
+def _prepare(cursor: Any, name: str, statement: str) -> str:
+    """Prepare `statement` under `name`; returns the statement that runs it."""
+    *parts, end = statement.split("%s")
+    numbered = "".join(f"{part}${number}" for number, part in enumerate(parts, 1))
+    cursor.execute(f"PREPARE {name} AS {numbered}{end}")
+    values = ", ".join(["%s"] * len(parts))
+    return f"EXECUTE {name} ({values})" if parts else f"EXECUTE {name}"
 
 
 def _wait(connection: Any) -> None:
