@@ -36,7 +36,7 @@ def status(client: FlaskClient, method: str, path: str, secret: str | None = Non
 def test_each_scope_includes_the_ones_before(
     make_client: MakeClient, requests: list[tuple[str, str]], least: str | None, ahead: bool
 ) -> None:
-    client = make_client(tokens=TOKENS, public_reads=False, cached_reads_first=ahead)
+    client = make_client(tokens=TOKENS, public_reads=False, ahead_of_flask=ahead)
     client.get("/tasks", headers={"Authorization": f"Bearer {SECRETS['read']}"})  # now it is cached
     allowed = least is None
     for method, path in requests:

@@ -32,7 +32,7 @@ def test_a_hit_is_answered_alike_with_the_layer_and_without(
 ) -> None:
     origins = (BROWSER["Origin"],)
     ahead, flask = (
-        make_client(cached_reads_first=first, cors_origins=origins) for first in (True, False)
+        make_client(ahead_of_flask=first, cors_origins=origins) for first in (True, False)
     )
     headers = BROWSER | {"Accept-Encoding": accepted}
     for client in (ahead, flask):

@@ -6,8 +6,8 @@ from flask import Flask
 
 from tasks_api import cache_admin, errors, health, logs, services, tasks
 from tasks_api.config import Config
+from tasks_api.direct import DirectRoutes
 from tasks_api.front import Front
-from tasks_api.hits import CachedReads
 
 
 def create_app(config: Config | None = None) -> Flask:
@@ -24,10 +24,10 @@ def create_app(config: Config | None = None) -> Flask:
     app = Flask(__name__, static_folder=None)
     # `/tasks//1` is an unknown path; by default it would be redirected with a page of HTML.
     app.url_map.merge_slashes = False
-    cache = services.attach(app, config).cache
+    attached = services.attach(app, config)
     errors.register(app)
     for module in (health, tasks, cache_admin):
         app.register_blueprint(module.blueprint)
-    reads = CachedReads(cache) if config.cached_reads_first else None
-    app.wsgi_app = Front(app, config, reads)  # type: ignore[method-assign]
+    direct = DirectRoutes(attached.tasks) if config.ahead_of_flask else None
+    app.wsgi_app = Front(app, config, direct)  # type: ignore[method-assign]
     return app

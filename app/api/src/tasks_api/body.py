@@ -8,10 +8,12 @@ disagree.
 from __future__ import annotations
 
 import json
-from typing import NoReturn
+from collections.abc import Mapping
+from typing import Any, NoReturn
 
-from flask import request
+from werkzeug.http import parse_options_header
 
+from tasks_api.answers import JSON
 from tasks_api.errors import BodyTooLarge, Malformed, Unprocessable, UnsupportedMediaType
 from tasks_api.incoming import BODY
 
@@ -23,25 +25,26 @@ ERRORS = (
 """What an operation that reads an object may answer because of its body."""
 
 
-def read_object() -> dict[str, object]:
-    """The JSON object in the body of the current request.
+def read_object(environ: Mapping[str, Any]) -> dict[str, object]:
+    """The JSON object in the body of a request.
 
     Raises:
         UnsupportedMediaType: 415 for another type than uncompressed application/json in UTF-8.
         Malformed: 400, the body is not JSON.
         Unprocessable: 422, the body is JSON but no object.
     """
-    _require_json()
-    value = _decode(request.environ[BODY])
+    _require_json(environ)
+    value = _decode(environ[BODY])
     if not isinstance(value, dict):
         raise Unprocessable("The request body must be a JSON object.")
     return value
 
 
-def _require_json() -> None:
-    charset = request.mimetype_params.get("charset", "utf-8").lower()
-    encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
-    if request.mimetype != "application/json" or charset != "utf-8" or encoding != "identity":
+def _require_json(environ: Mapping[str, Any]) -> None:
+    kind, options = parse_options_header(environ.get("CONTENT_TYPE", ""))
+    charset = options.get("charset", "utf-8").lower()
+    encoding = environ.get("HTTP_CONTENT_ENCODING", "identity").strip().lower()
+    if kind.lower() != JSON or charset != "utf-8" or encoding != "identity":
         raise UnsupportedMediaType
 
 

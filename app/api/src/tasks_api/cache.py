@@ -70,26 +70,13 @@ class TaskCache:
         self._proven_list: bytes | None = None
         self._trust.settled.wait(_START_SECONDS)
 
-    def read(self, key: str) -> Reading:
-        """Look `key` up. Only a value that this version would write is returned as Found."""
-        try:
-            reading = self._read(key)
-        except RedisError as error:
-            self._trust.lost(error)
-            reading = None
-        if isinstance(reading, Found):
-            logs.info("Cache HIT - Retornando dados do Redis", f"Cache GET - Key: {key} - FOUND")
-            metrics.CACHE_HITS.inc()
-        else:
-            logs.info("Cache MISS - Consultando banco de dados")
-            metrics.CACHE_MISSES.inc()
-        return reading
+    def fetch(self, key: str, load: Callable[[], bytes]) -> Fetched:
+        """The value under `key`, or else from `load`, and then kept under `key`.
 
-    def fetch(self, key: str, load: Callable[[], bytes], reading: Reading) -> Fetched:
-        """The value found by `reading`, or else from `load`, and then kept under `key`.
-
-        What `load` raises passes through, and nothing is kept.
+        Only a value that this version would write counts as found. What `load` raises passes
+        through, and nothing is kept.
         """
+        reading = self._look_up(key)
         if isinstance(reading, Found):
             return Fetched(reading.payload, "cache")
         payload = b""
@@ -139,6 +126,20 @@ class TaskCache:
         """Stop the threads beside the cache."""
         self._notices.close()
         self._trust.close()
+
+    def _look_up(self, key: str) -> Reading:
+        try:
+            reading = self._read(key)
+        except RedisError as error:
+            self._trust.lost(error)
+            reading = None
+        if isinstance(reading, Found):
+            logs.info("Cache HIT - Retornando dados do Redis", f"Cache GET - Key: {key} - FOUND")
+            metrics.CACHE_HITS.inc()
+        else:
+            logs.info("Cache MISS - Consultando banco de dados")
+            metrics.CACHE_MISSES.inc()
+        return reading
 
     def _read(self, key: str) -> Reading:
         if not self._trust.believed:

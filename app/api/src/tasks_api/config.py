@@ -39,7 +39,7 @@ class Config:
     tokens: tuple[Token, ...] = ()
     public_reads: bool = True
     cors_origins: tuple[str, ...] = ()
-    cached_reads_first: bool = True
+    ahead_of_flask: bool = True
     log_level: str = "INFO"
     log_format: str = "plain"
     environment: str = "dev"

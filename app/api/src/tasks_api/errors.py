@@ -119,18 +119,20 @@ class Busy(ApiError):
 
 def register(app: Flask) -> None:
     """Make `app` answer every error in the one shape."""
-    app.register_error_handler(ApiError, _answer)
     app.register_error_handler(HTTPException, _answer_http)
-    app.register_error_handler(Exception, _answer_unexpected)
+    app.register_error_handler(Exception, _answer)
 
 
-def as_answer(error: ApiError) -> Answer:
-    """The answer that tells of `error`."""
+def as_answer(error: Exception) -> Answer:
+    """The answer that tells of `error`; one that was not foreseen is logged."""
+    if not isinstance(error, ApiError):
+        _logger.error("Unexpected error", exc_info=error)
+        error = ApiError(500, "internal_error", "The request could not be served.")
     body = encode(Error(Problem(error.code, error.message, error.fields)))
     return Answer(error.status, body, {"Content-Type": JSON, **error.headers})
 
 
-def _answer(error: ApiError) -> Response:
+def _answer(error: Exception) -> Response:
     answer = as_answer(error)
     return Response(answer.body, answer.status, answer.headers)
 
@@ -144,8 +146,3 @@ def _answer_http(error: HTTPException) -> Response:
         k: v for k, v in error.get_headers() if k.lower() not in ("content-type", "content-length")
     }
     return _answer(ApiError(status, code, message, headers=kept))
-
-
-def _answer_unexpected(error: Exception) -> Response:
-    _logger.error("Unexpected error", exc_info=error)
-    return _answer(ApiError(500, "internal_error", "The request could not be served."))

@@ -1,4 +1,4 @@
-"""The layer ahead of Flask: cached reads, and what every answer has, whoever gave it.
+"""The layer ahead of Flask: what every answer has, whoever gave it.
 
 Tokens, request ids, conditional requests, compression, CORS, metrics and the request log are here
 once, so a cached read cannot differ in any of them from what Flask answers.
@@ -18,8 +18,8 @@ from tasks_api.auth import Guard
 from tasks_api.compression import Compression
 from tasks_api.config import Config
 from tasks_api.cors import Cors
+from tasks_api.direct import DirectRoutes
 from tasks_api.errors import ApiError, as_answer
-from tasks_api.hits import CachedReads
 from tasks_api.versions import unchanged
 
 Environ = dict[str, Any]
@@ -35,12 +35,12 @@ class Front:
     Args:
         flask: answers what is not answered here.
         config: the settings.
-        reads: answers what the cache can answer, or None to leave everything to Flask.
+        direct: answers what needs no Flask, or None to leave everything to Flask.
     """
 
-    def __init__(self, flask: Flask, config: Config, reads: CachedReads | None) -> None:
+    def __init__(self, flask: Flask, config: Config, direct: DirectRoutes | None) -> None:
         self._flask = flask
-        self._reads = reads
+        self._direct = direct
         self._most_bytes = config.max_body_bytes
         self._guard = Guard(config.tokens, config.public_reads) if config.tokens else None
         self._cors = Cors(config.cors_origins)
@@ -83,7 +83,7 @@ class Front:
                 self._guard.check(environ)
         except ApiError as error:
             return as_answer(error), _NO_ROUTE
-        found = self._reads.answer(environ) if self._reads else None
+        found = self._direct.answer(environ) if self._direct else None
         return found or self._ask_flask(environ)
 
     def _ask_flask(self, environ: Environ) -> tuple[Answer, str]:

@@ -28,7 +28,7 @@ def index() -> Response:
 @describe({200: Health, 503: Health}, shows={503: {"database": "unhealthy"}})
 def health() -> Response:
     """Tell the state of API, cache and database; 503 if tasks cannot be served."""
-    _, database, cache = services()
+    _, database, cache, _ = services()
     serves = _serves_tasks(database)
     answer = Health("healthy", _word(cache.is_healthy()), _word(serves))
     if serves:

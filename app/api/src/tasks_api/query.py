@@ -5,9 +5,9 @@ Flask takes the first of two values, and puts U+FFFD where an escape is not UTF-
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import parse_qsl
-
-from flask import request
 
 from tasks_api.errors import Unprocessable
 from tasks_api.validation import NOT_ACCEPTABLE, printable
@@ -15,13 +15,15 @@ from tasks_api.validation import NOT_ACCEPTABLE, printable
 _MOST = 100
 
 
-def read_query() -> dict[str, str]:
-    """The parameters of the current request, each given once and in UTF-8.
+def read_query(environ: Mapping[str, Any]) -> dict[str, str]:
+    """The parameters of a request, each given once and in UTF-8.
 
     Raises:
         Unprocessable: 422 with a reason for each other one.
     """
-    text = request.query_string.decode("latin-1")
+    text = environ["QUERY_STRING"]
+    if not text:
+        return {}
     try:
         pairs = parse_qsl(text, keep_blank_values=True, encoding="latin-1", max_num_fields=_MOST)
     except ValueError:

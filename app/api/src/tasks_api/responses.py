@@ -1,16 +1,20 @@
-"""Flask's responses from declared answers."""
+"""Flask's responses from answers."""
 
 from __future__ import annotations
 
 from flask import Response
 from msgspec import Struct
 
+from tasks_api.answer import Answer
 from tasks_api.answers import JSON, encode
+
+
+def response(answer: Answer) -> Response:
+    """`answer` for Flask to send."""
+    return Response(answer.body, answer.status, answer.headers)
 
 
 def json_response(answer: Struct, status: int = 200, **headers: str) -> Response:
     """Answer with `answer` as JSON; an underscore in a header's name stands for a hyphen."""
-    response = Response(encode(answer), status, content_type=JSON)
-    for name, value in headers.items():
-        response.headers[name.replace("_", "-")] = value
-    return response
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return response(Answer(status, encode(answer), {"Content-Type": JSON, **named}))

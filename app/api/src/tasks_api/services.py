@@ -1,4 +1,4 @@
-"""What the views work with: one database and one cache per application."""
+"""What the views work with: one database and one cache per application, and what is done with both."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from flask import Flask, current_app
 from tasks_api.cache import TaskCache
 from tasks_api.config import Config
 from tasks_api.database import Database
+from tasks_api.resource import Tasks
 
 _KEY = "tasks_api"
 
@@ -19,12 +20,14 @@ class Services(NamedTuple):
     config: Config
     database: Database
     cache: TaskCache
+    tasks: Tasks
 
 
 def attach(app: Flask, config: Config) -> Services:
     """Give `app` its services. Nothing has to answer yet."""
     database = Database(config)
-    made = app.extensions[_KEY] = Services(config, database, TaskCache(config, database))
+    cache = TaskCache(config, database)
+    made = app.extensions[_KEY] = Services(config, database, cache, Tasks(database, cache))
     return made
 
 
