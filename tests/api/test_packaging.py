@@ -37,7 +37,8 @@ def test_requirements_are_the_direct_ones_and_all_they_need(python: str) -> None
         if name in needed or not locks.applies(requirement, python):
             continue
         needed.add(name)
-        queue += map(Requirement, requires(name) or [])
+        if name != "async-timeout":  # needs nothing on 3.11, and is not installed on later ones
+            queue += map(Requirement, requires(name) or [])
     assert needed == set(pins(python))
 
 

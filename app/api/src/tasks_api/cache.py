@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import Literal, NamedTuple, cast
 
 import msgspec
+from redis import RedisError
 
 from tasks_api import logs, metrics, payloads
 from tasks_api.answers import CacheStatistics
@@ -21,7 +22,7 @@ from tasks_api.database import Database
 from tasks_api.errors import Unavailable
 from tasks_api.lease import Absent, Found, Lease, LeaseCache
 from tasks_api.notices import Notices, announce
-from tasks_api.redis_link import RedisError, RedisLink
+from tasks_api.redis_link import RedisLink
 from tasks_api.trust import Trust
 
 LIST_KEY = "all_tasks"

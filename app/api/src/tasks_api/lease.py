@@ -41,7 +41,9 @@ import secrets
 from collections.abc import Iterable
 from typing import Literal, NamedTuple, cast
 
-from tasks_api.redis_link import RedisLink, Refused
+from redis.exceptions import NoScriptError
+
+from tasks_api.redis_link import RedisLink
 
 LEASE_SECONDS = 5
 
@@ -99,7 +101,7 @@ _ABSENT: dict[int, Absent] = {0: "leased", 2: "fenced"}
 
 
 class LeaseCache:
-    """The protocol over a connection to Redis. Every method raises RedisError.
+    """The protocol over a connection to Redis. Every method raises redis.RedisError.
 
     Args:
         link: sends commands.
@@ -156,9 +158,7 @@ class LeaseCache:
         digest = self._digests.get(script) or self._load(script)
         try:
             return self._link.call("EVALSHA", digest, len(names), *names, *arguments)
-        except Refused as error:
-            if not str(error).startswith("NOSCRIPT"):  # forgotten in a restart
-                raise
+        except NoScriptError:  # Redis was restarted
             return self._link.call("EVALSHA", self._load(script), len(names), *names, *arguments)
 
     def _load(self, script: str) -> str:

@@ -26,8 +26,10 @@ import threading
 import time
 from collections.abc import Callable
 
+from redis import RedisError, ResponseError
+
 from tasks_api import metrics
-from tasks_api.redis_link import RedisError, RedisLink, Refused
+from tasks_api.redis_link import RedisLink
 
 SUSPENSION_SECONDS = 2.0
 _RETRY_SECONDS = 0.2
@@ -66,7 +68,7 @@ class Trust:
 
     def lost(self, error: RedisError) -> None:
         """Note that a command failed."""
-        if isinstance(error, Refused):  # it answers, but refuses: nobody waits for that
+        if isinstance(error, ResponseError):  # it answers, but refuses: nobody waits for that
             if str(error) != self._refusal:
                 self._refusal = str(error)
                 _logger.warning("Cache refuses, going on without: %s", error)
