@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .base_images import choose_base_images, stand_ins
+from .base_images import choose_base_images, stand_ins, used_kinds
 from .catalogue import start_order
 from .engine import Engine, images_present
 from .images import service_images
@@ -48,6 +48,13 @@ def make_choices(values: Mapping[str, Any], engine: Engine) -> dict[str, str]:
     }
 
 
+def _stand_ins(values: Mapping[str, Any]) -> dict[str, str]:
+    """The stand-ins that the environment is made of, by kind, and the Debian that they are made of."""
+    kinds = {"debian", *used_kinds(values["stack_services"])}
+    references = stand_ins(values["debian_mirror"])
+    return {kind: reference for kind, reference in references.items() if kind in kinds}
+
+
 def prepare(values: Mapping[str, Any], choices: Mapping[str, str]) -> Prepared:
     """Render all files in memory for validated ``values``. Raises RenderError or UnprivilegedError."""
     images = service_images(values, choices["base_images"])
@@ -56,9 +63,7 @@ def prepare(values: Mapping[str, Any], choices: Mapping[str, str]) -> Prepared:
         "project": values["stack_project"],
         "services": start_order(values["stack_services"]),
         "images": {name: image.as_dict() for name, image in images.items()},
-        "stand_ins": stand_ins(values["debian_mirror"])
-        if choices["base_images"] == "distro"
-        else {},
+        "stand_ins": _stand_ins(values) if choices["base_images"] == "distro" else {},
         **{name: choices[name] for name in CHOICES},
     }
     files = render_tree(template_context(values, images))
