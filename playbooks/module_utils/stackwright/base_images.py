@@ -15,7 +15,13 @@ from .content_hash import content_hash
 
 KINDS = ("python", "postgres", "redis", "caddy")
 FOLDER = layout.PROJECT / "app" / "base"
-VERSIONS = {"debian": "bookworm", "python": "3.11", "postgres": "16", "redis": "7.0", "caddy": "2.11"}
+VERSIONS = {
+    "debian": "bookworm",
+    "python": "3.11",
+    "postgres": "16",
+    "redis": "7.0",
+    "caddy": "2.11",
+}
 
 
 def used_kinds(services: Mapping[str, Mapping[str, Any]]) -> list[str]:
