@@ -13,7 +13,9 @@ from typing import Any
 from .problems import Problem
 from .secret_advice import replacing, vault_of
 
-OWN_NAME = ("stack_project", "stack_network", "db_volume", "stack_output_dir")
+OWN_NAME = ("stack_project", "stack_network", "db_volume", "edge_volume", "stack_output_dir")
+# Also the API's, which the embedded runtime takes where a proxy stands before it otherwise.
+EMBEDDED_PORTS = ("api_port", "embedded_db_port", "embedded_cache_port")
 
 
 @dataclass(frozen=True)
@@ -52,9 +54,7 @@ def claims_of(
 
     ``values`` passed the schema. Settings that are not known, such as secrets in a closed vault, claim nothing.
     """
-    ports = {
-        values[name]: name for name in ("embedded_db_port", "embedded_cache_port") if name in values
-    }
+    ports = {values[name]: name for name in EMBEDDED_PORTS if name in values}
     services = {
         name: service
         for name, service in values.get("stack_services", {}).items()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from . import layout
 from .base_images import choose_base_images, stand_ins, used_kinds
 from .catalogue import start_order
 from .engine import Engine, images_present
@@ -48,6 +49,15 @@ def make_choices(values: Mapping[str, Any], engine: Engine) -> dict[str, str]:
     }
 
 
+def services_in(runtime: str, values: Mapping[str, Any]) -> list[str]:
+    """The services that an environment has in a runtime, in start order; embedded has those it knows how to run."""
+    services = start_order(values["stack_services"])
+    if runtime != "embedded":
+        return services
+    programs = layout.TEMPLATES / "embedded"
+    return [name for name in services if (programs / f"{name}.json.j2").is_file()]
+
+
 def _stand_ins(values: Mapping[str, Any]) -> dict[str, str]:
     """The stand-ins that the environment is made of, by kind, and the Debian that they are made of."""
     kinds = {"debian", *used_kinds(values["stack_services"])}
@@ -61,7 +71,7 @@ def prepare(values: Mapping[str, Any], choices: Mapping[str, str]) -> Prepared:
     record = {
         "environment": values["stack_environment"],
         "project": values["stack_project"],
-        "services": start_order(values["stack_services"]),
+        "services": services_in(choices["runtime"], values),
         "images": {name: image.as_dict() for name, image in images.items()},
         "stand_ins": _stand_ins(values) if choices["base_images"] == "distro" else {},
         **{name: choices[name] for name in CHOICES},

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ..diagnosis import Evidence, diagnose
-from . import probes, proofs_cache, proofs_seed, proofs_state
+from . import probes, proofs_cache, proofs_edge, proofs_seed, proofs_state
 from .commands import run
 from .context import Context
 from .deadline import Deadline, OutOfTimeError
@@ -30,6 +30,7 @@ PROOFS: tuple[tuple[str, Callable[[Context], Finding]], ...] = (
     ("delete", proofs_cache.delete),
     ("ttl", proofs_cache.ttl),
     ("json", proofs_cache.plain_json),
+    ("edge", proofs_edge.edge),
     ("ports", proofs_state.ports),
 )
 _CLEANUP_SECONDS = 20.0
