@@ -21,8 +21,8 @@ _PATH = "/tasks?limit=1"
 def edge(context: Context) -> Finding:
     """HTTP leads to HTTPS; TLS, as every proof used it; headers, request ids and the limit of bodies."""
     target = context.target.edge
-    if not target:
-        return Finding("there is none")
+    if target is None:
+        raise ValueError("there is no edge to prove")
     _redirects(context, target)
     identity = f"verification-{token_hex(8)}"
     answer = context.api.must("GET", _PATH, 200, headers={"X-Request-ID": identity})
