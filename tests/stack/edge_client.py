@@ -34,7 +34,9 @@ class Connection:
 
     def __init__(self, host: str, address: str, port: int, authority: Path) -> None:
         trusting = ssl.create_default_context(cafile=str(authority))
-        self._connection = http.client.HTTPSConnection(host, port, SECONDS, context=trusting)
+        self._connection = http.client.HTTPSConnection(
+            host, port, timeout=SECONDS, context=trusting
+        )
 
         def connect() -> None:
             plain = socket.create_connection((address, port), SECONDS)

@@ -137,18 +137,27 @@ def test_tls_is_by_the_environments_own_authority(stack: Stack) -> None:
         pytest.raises(ssl.SSLCertVerificationError),
     ):
         ssl.create_default_context().wrap_socket(plain, server_hostname=HOST)
-    old = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    old.check_hostname, old.verify_mode = False, ssl.CERT_NONE
-    with pytest.warns(DeprecationWarning):
-        old.minimum_version = old.maximum_version = ssl.TLSVersion.TLSv1_1
-    with socket.create_connection(address, 30) as plain, pytest.raises(ssl.SSLError):
-        old.wrap_socket(plain, server_hostname=HOST)
+    unknown = ssl.create_default_context(cafile=str(stack.folder / "edge-ca.crt"))
     with (
         socket.create_connection(address, 30) as plain,
         pytest.raises(ssl.SSLError, match="internal error"),
     ):
-        unknown = ssl.create_default_context(cafile=str(stack.folder / "edge-ca.crt"))
         unknown.wrap_socket(plain, server_hostname="evil.example")
+
+
+def test_tls_begins_at_version_1_2(stack: Stack) -> None:
+    old = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    old.check_hostname, old.verify_mode = False, ssl.CERT_NONE
+    old.set_ciphers("ALL:@SECLEVEL=0")
+    with pytest.warns(DeprecationWarning, match="TLSv1_1"):
+        old.minimum_version = ssl.TLSVersion.TLSv1_1
+    with pytest.warns(DeprecationWarning, match="TLSv1_1"):
+        old.maximum_version = ssl.TLSVersion.TLSv1_1
+    with (
+        socket.create_connection(("127.0.0.1", stack.port + 443), 30) as plain,
+        pytest.raises(ssl.SSLError, match="protocol version"),
+    ):
+        old.wrap_socket(plain, server_hostname=HOST)
 
 
 def test_another_name_is_not_served(edge: Connection) -> None:
@@ -309,6 +318,7 @@ def test_a_replica_is_killed_without_a_failed_request(stack: Stack) -> None:
                 answers.append(repr(error))
                 return
             time.sleep(0.2)
+        connection.close()
 
     threads = [threading.Thread(target=client, args=(number,)) for number in range(3)]
     for thread in threads:
