@@ -181,10 +181,28 @@ def test_the_edge_sees_neither_database_nor_cache_and_the_api_nobody_outside(sta
                         "busybox nslookup $n >/dev/null 2>&1 && echo $n; done")  # fmt: skip
     assert "banco-dados" not in looked.stdout
     assert "cache-redis" not in looked.stdout
-    route = run("docker", "exec", replicas()[0], "cat", "/proc/net/route").stdout
-    gateways = [line.split()[2] for line in route.splitlines()[1:]]
-    assert gateways
-    assert set(gateways) == {"00000000"}
+    line = "{{range $name, $one := .NetworkSettings.Networks}}{{$name}} {{$one.IPAddress}}\n{{end}}"
+    shown = run("docker", "inspect", "--format", line, "swtest-edge-edge").stdout
+    addresses = dict(text.split() for text in shown.splitlines() if text)
+    program = """
+import socket, sys
+try:
+    socket.create_connection((sys.argv[1], 8443), 3).close()
+    print("reached")
+except OSError as error:
+    print("not reached")
+"""
+    reached = {
+        network: run(
+            "docker", "exec", replicas()[0], "python", "-c", program, address
+        ).stdout.strip()
+        for network, address in addresses.items()
+    }
+    # The edge's other leg is as far away as the rest of the world.
+    assert reached == {
+        f"{PROJECT}-network-edge": "reached",
+        f"{PROJECT}-network-public": "not reached",
+    }
 
 
 @pytest.mark.parametrize("chunked", [False, True])
