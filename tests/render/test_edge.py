@@ -19,13 +19,11 @@ from stackwright.problems import RefusedError
 from stackwright.resolve import Resolution
 
 from tests.support.composing import CHOICES, config
-from tests.support.project import ROOT, inventory_of
+from tests.support.project import ROOT, inventory_of, like_dev
 from tests.support.resolving import look
 
-FINE = """---
-secrets_strict: false
-secrets_delivery: environment
-db_password: for-tests-only
+FINE = f"""---
+{like_dev("for-tests-only")}
 edge_enabled: true
 api_replicas: 2
 api_port: 6100

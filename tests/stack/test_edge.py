@@ -19,7 +19,7 @@ from tests.render.test_edge import certificate
 from tests.stack.conftest import Stack, run
 from tests.stack.containers import wait_for
 from tests.stack.edge_client import Answer, Connection, container_on, python_in
-from tests.support.project import Project, recap
+from tests.support.project import Project, Run, good_vault, recap
 
 pytestmark = pytest.mark.docker
 
@@ -34,8 +34,6 @@ api_log_format: json
 edge_enabled: true
 edge_client_rate: 40
 edge_client_burst: 60
-db_password: for-tests-only
-secrets_strict: false
 """
 
 
@@ -51,14 +49,22 @@ def free_base() -> int:
     raise AssertionError("no free ports from 23100 on")
 
 
+def site(stack: Stack, *arguments: str) -> Run:
+    """The main job, with the vault open."""
+    key = str(stack.project.password_file)
+    runtime = ("-e", "stack_runtime=compose")
+    return stack.play("site.yml", *runtime, *arguments, ANSIBLE_VAULT_PASSWORD_FILE=key)
+
+
 @pytest.fixture(scope="module")
 def stack(shared_project: Project) -> Iterator[Stack]:
     """The environment swtest_edge, up and verified through its edge."""
     port = free_base()
-    shared_project.environment("swtest_edge", SETTINGS.format(port=port))
+    vault = good_vault()
+    shared_project.environment("swtest_edge", SETTINGS.format(port=port), vault)
     stack = Stack(shared_project, "swtest_edge", "swtest-edge-", port)
     try:
-        done = stack.site()
+        done = site(stack)
         assert done.returncode == 0, done.output
         assert "proofs      12 of 12 held" in done.output
         assert f"url         https://{HOST}:{port + 443}" in done.output
@@ -376,9 +382,9 @@ def test_a_second_run_changes_nothing_and_a_setting_of_the_edge_only_the_edge(st
         return dict(text.split() for text in shown)
 
     before = started()
-    assert recap(stack.site().output)["changed"] == 0
+    assert recap(site(stack).output)["changed"] == 0
     assert started() == before
-    done = stack.site("-e", "edge_hsts_seconds=60")
+    done = site(stack, "-e", "edge_hsts_seconds=60")
     assert done.returncode == 0, done.output
     after = started()
     assert {name for name in before if before[name] != after.get(name)} == {"/swtest-edge-edge"}
@@ -389,8 +395,8 @@ def test_a_second_run_changes_nothing_and_a_setting_of_the_edge_only_the_edge(st
 
 def test_a_certificate_of_the_users_own(stack: Stack, tmp_path: Path) -> None:
     pair = certificate(tmp_path, "tasks.example")
-    done = stack.site(
-        "-e", "edge_tls=files", "-e", "edge_host=tasks.example",
+    done = site(
+        stack, "-e", "edge_tls=files", "-e", "edge_host=tasks.example",
         "-e", f"edge_tls_certificate_file={pair[0]}", "-e", f"edge_tls_key_file={pair[1]}",
     )  # fmt: skip
     assert done.returncode == 0, done.output
