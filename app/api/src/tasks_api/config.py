@@ -25,6 +25,8 @@ _ORIGIN = re.compile(
     r"\*|https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-fA-F:.]+\](:[0-9]{1,5})?"
 )
 
+_HOST = re.compile(r"[0-9A-Fa-f:.]+(/[0-9]{1,3})?|[A-Za-z0-9]([A-Za-z0-9._-]{0,252})")
+
 
 class ConfigError(Exception):
     """A variable is missing or unusable. The message names it and the reason, never its value."""
@@ -56,6 +58,9 @@ class Config:
     tokens: tuple[Token, ...] = ()
     public_reads: bool = True
     cors_origins: tuple[str, ...] = ()
+    trusted_proxies: tuple[str, ...] = ()
+    client_rate: int = 0
+    client_burst: int = 1
     cached_reads_first: bool = True
     log_level: str = "INFO"
     log_format: str = "plain"
@@ -107,6 +112,9 @@ class Config:
             tokens=env.tokens("API_TOKENS"),
             public_reads=env.choice("API_PUBLIC_READS", "true", ("true", "false")) == "true",
             cors_origins=env.origins("CORS_ORIGINS"),
+            trusted_proxies=env.hosts("TRUSTED_PROXIES"),
+            client_rate=env.integer("CLIENT_RATE", cls.client_rate, 0, 100_000),
+            client_burst=env.integer("CLIENT_BURST", cls.client_burst, 1, 1_000_000),
             log_level=env.choice("LOG_LEVEL", cls.log_level, _LOG_LEVELS),
             log_format=env.choice("LOG_FORMAT", cls.log_format, _LOG_FORMATS),
             environment=env.text("STACK_ENVIRONMENT", cls.environment),
@@ -191,6 +199,14 @@ class _Reader:
                 f"{name} must be origins such as https://app.example.com, separated by spaces, or *"
             )
         return origins
+
+    def hosts(self, name: str) -> tuple[str, ...]:
+        hosts = tuple((self.optional(name) or "").split())
+        if not all(map(_HOST.fullmatch, hosts)):
+            raise ConfigError(
+                f"{name} must be addresses, networks such as 10.0.0.0/8 or host names, separated by spaces"
+            )
+        return hosts
 
 
 def _read_file(name: str, path: str) -> str:
