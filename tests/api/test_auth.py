@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
-from tasks_api.config import Config, ConfigError
+from tasks_api.config import Config
+from tasks_api.environ import ConfigError
 from tasks_api.tokens import Token
 
 from tests.api.servers import MakeClient

@@ -210,3 +210,45 @@ def test_sigterm_while_workers_still_load(api: ApiProcess) -> None:
     # A worker that does not react is killed after 15 s. (granian's log is no proof: it says so of
     # one that has just ended, too, when another thread was the first to learn of it.)
     assert time.monotonic() < asked + 10
+
+
+@pytest.mark.parametrize("half_open", [True, False])
+def test_a_body_that_was_cut_off_does_nothing(
+    api: ApiProcess, api_environment: dict[str, str], sql: Sql, half_open: bool
+) -> None:
+    api.start(**api_environment, API_WORKERS="1")
+    head = b"POST /tasks HTTP/1.1\r\nHost: api\r\nContent-Type: application/json\r\n"
+    with socket.create_connection(("127.0.0.1", api.port), 10) as connection:
+        connection.sendall(head + b'Content-Length: 100\r\n\r\n{"title": "cut off"}')
+        if half_open:
+            connection.shutdown(socket.SHUT_WR)
+            while connection.recv(65536):
+                pass
+    counted = 'http_requests_total{code="400",method="POST",route="none"} 1.0'
+    wait_for(lambda: counted in api.request("GET", "/metrics")[1].decode(), "the refusal")
+    assert sql("SELECT count(*) FROM tasks") == [(3,)]
+
+
+def test_what_a_killed_worker_had_in_use_is_not_counted(
+    api: ApiProcess,
+    api_environment: dict[str, str],
+    locked_tasks: psycopg2.extensions.connection,
+    sql: Sql,
+) -> None:
+    def in_use() -> str:
+        lines = api.request("GET", "/metrics")[1].decode().splitlines()
+        return next(line for line in lines if line.startswith("db_connections_in_use"))
+
+    api.start(**api_environment, API_WORKERS="2")
+    with ThreadPoolExecutor(1) as executor:
+        answer = executor.submit(api.request, "GET", "/tasks")
+        wait_for(lambda: sql(WAITING), "the request to reach the database")
+        assert in_use().endswith(" 1.0")
+        for worker in worker_pids(api):
+            os.kill(worker, signal.SIGKILL)
+        with pytest.raises(ConnectionError):
+            answer.result()
+    locked_tasks.rollback()
+    wait_for(lambda: api.log.count("Started worker") >= 4, "new workers")
+    assert in_use().endswith(" 0.0")
+    assert api.stop() == 0

@@ -14,7 +14,7 @@ from tests.bench.api.results import Cell, Plan, Results
 from tests.bench.api.workloads import WORKLOADS
 from tests.bench.api.wrk import BrokenLoadError, Load
 
-# All of these were printed by wrk 4.1.0.
+# As wrk 4.1.0 prints it; FAST is put together in its form, the others are its own words.
 FAST = """\
 Running 2s test @ http://127.0.0.1:33031/
   1 threads and 16 connections

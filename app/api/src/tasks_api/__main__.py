@@ -7,7 +7,8 @@ import socket
 import sys
 from tempfile import TemporaryDirectory
 
-from tasks_api.config import Config, ConfigError
+from tasks_api.config import Config
+from tasks_api.environ import ConfigError
 
 
 def main() -> int:

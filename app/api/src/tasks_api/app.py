@@ -17,7 +17,7 @@ def create_app(config: Config | None = None) -> Flask:
         config: the settings, by default those of the process environment.
 
     Raises:
-        tasks_api.config.ConfigError: the environment is incomplete or wrong.
+        tasks_api.environ.ConfigError: the environment is incomplete or wrong.
     """
     config = config or Config.from_environment()
     logs.set_up(config.log_level, config.log_format)

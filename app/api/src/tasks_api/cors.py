@@ -9,8 +9,8 @@ from tasks_api.answer import Answer
 
 _ALLOWED = {
     "Access-Control-Allow-Methods": "GET, HEAD, POST, PUT, DELETE",
-    "Access-Control-Allow-Headers": "Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key, "
-    "X-Request-ID",
+    "Access-Control-Allow-Headers": "Authorization, Content-Type, If-Match, If-None-Match,"
+    " Idempotency-Key, X-Request-ID",
     "Access-Control-Max-Age": "600",
 }
 _EXPOSED = "ETag, Location, Retry-After, X-Request-ID, Idempotency-Replayed"

@@ -98,6 +98,13 @@ class BodyTooLarge(ApiError):
         super().__init__(413, "body_too_large", "The request body is too large.")
 
 
+class IncompleteBody(ApiError):
+    """400: the connection ended before the body did."""
+
+    def __init__(self) -> None:
+        super().__init__(400, "incomplete_body", "The request body is shorter than announced.")
+
+
 class Busy(ApiError):
     """503: too many clients are slow to send their requests."""
 

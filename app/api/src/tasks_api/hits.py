@@ -35,8 +35,6 @@ class CachedReads:
         """
         if environ["REQUEST_METHOD"] != "GET" or environ["QUERY_STRING"]:
             return None
-        if environ.get("CONTENT_LENGTH", "0").strip("0") or "HTTP_TRANSFER_ENCODING" in environ:
-            return None
         path = environ["PATH_INFO"]
         if path == "/tasks":
             return self._list(environ)

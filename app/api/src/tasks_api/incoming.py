@@ -6,7 +6,7 @@ import threading
 import time
 from typing import Any
 
-from tasks_api.errors import BodyTooLarge, Busy
+from tasks_api.errors import BodyTooLarge, Busy, IncompleteBody
 from tasks_api.turns import TURNS, NoRoom
 
 Environ = dict[str, Any]
@@ -27,6 +27,8 @@ def receive(environ: Environ, most_bytes: int) -> None:
     Raises:
         BodyTooLarge: 413, there is more than `most_bytes`.
         Busy: 503, too many bodies are waited for.
+        IncompleteBody: 400, the client hung up before the end. The server does not tell where a
+        body in chunks was cut off; what is then taken is still one whole JSON object.
     """
     environ[BODY] = b""
     length = environ.get("CONTENT_LENGTH") or "0"
@@ -46,6 +48,8 @@ def receive(environ: Environ, most_bytes: int) -> None:
         del _begun[thread]
     if len(body) > most_bytes:
         raise BodyTooLarge
+    if "HTTP_TRANSFER_ENCODING" not in environ and len(body) < int(length):
+        raise IncompleteBody
     del environ[UNREAD]
     environ[BODY] = body
 

@@ -42,9 +42,9 @@ class Operation:
 
     `answers` names the declaration of the answer for each status, or its content type where that is
     none of ours; `shows` is what its example says other than the declaration's. `errors` are all
-    that it may answer instead. A `tagged` answer has an ETag and
-    minds If-None-Match. `sends` are further headers of a successful answer. `links` are operations
-    on the task that is answered, with the parameters they take from the answer beside its id.
+    that it may answer instead. A `tagged` answer has an ETag and minds If-None-Match. `sends` are
+    further headers of a successful answer. `links` are operations on the task that is answered,
+    with the parameters they take from the answer beside its id.
     """
 
     answers: dict[int, Shape]
