@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from tasks_api import request_id
+from tasks_api import client_address, request_id
 
 LOGGER_NAME = "tasks_api"
 _STDOUT = 1
@@ -38,7 +38,7 @@ class _PlainFormatter(logging.Formatter):
 
 
 class _JsonFormatter(logging.Formatter):
-    """Time, level, message and request id, and for a request what was asked and answered."""
+    """Time, level, message, request id and client, and for a request what was asked and answered."""
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, object] = {
@@ -46,6 +46,7 @@ class _JsonFormatter(logging.Formatter):
             "level": record.levelname,
             "message": record.getMessage(),
             "request_id": request_id.current.get(),
+            "client": client_address.current.get(),
             **getattr(record, "request", {}),
         }
         if record.exc_info:
