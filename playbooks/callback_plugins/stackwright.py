@@ -7,6 +7,7 @@ is none, so it never claims more than was proven.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -30,6 +31,8 @@ LABEL_WIDTH = 12
 
 def summary_lines(stack: Mapping[str, Any], proven: Mapping[str, Any], seconds: str) -> list[str]:
     """The summary of one environment: ``proven`` is the result of verify_environment."""
+    access = stack["access"]
+    trust = f" --cacert {os.path.relpath(access['ca_path'])}" if access.get("ca_path") else ""
     services = [f"{name} {version}" for name, version in proven["services"].items()]
     which = "" if stack["environment"] == "dev" else f" ENV={stack['environment']}"
     rows = {
@@ -39,7 +42,7 @@ def summary_lines(stack: Mapping[str, Any], proven: Mapping[str, Any], seconds: 
         "tasks": f"{proven['seeded_tasks']} seeded tasks found",
         "proofs": f"{len(proven['proofs'])} of {len(proven['proofs'])} held",
         "seconds": seconds,
-        "next": f"curl {stack['access']['url']}/tasks"
+        "next": f"curl{trust} {access['url']}/tasks"
         + "".join(f"   make {target}{which}" for target in ("status", "logs", "down")),
     }
     head = f"Environment {stack['environment']} is up and verified"

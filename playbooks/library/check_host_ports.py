@@ -1,7 +1,8 @@
 #!/usr/bin/python
 """Ansible module ``check_host_ports``: find host ports that another program holds, before anything is started.
 
-Parameters: ``address`` to bind; ``services``, the catalogue (``enabled`` and ``host_ports`` count); ``project``, the
+Parameters: ``address`` to bind where a service has no ``host_address``; ``services``, the catalogue (``enabled``,
+``host_ports`` and ``host_address`` count); ``project``, the
 Compose project whose own published ports are no trouble; ``environment``, its name for the fix. Changes nothing. Fails
 naming service, port and owner.
 """
@@ -16,6 +17,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.stackwright.diagnosis import port_owner
 
 ANSWER_SECONDS = 10
+SETTINGS = {"edge": "edge_http_port and edge_https_port, or for all of them api_port"}
 
 
 def is_taken(address: str, port: int) -> bool:
@@ -65,20 +67,23 @@ def main() -> None:
     address = module.params["address"]
     services = module.params["services"].items()
     wanted = [
-        (name, port) for name, entry in services if entry["enabled"] for port in entry["host_ports"]
+        (name, port, entry.get("host_address", address))
+        for name, entry in services
+        if entry["enabled"]
+        for port in entry["host_ports"]
     ]
-    taken = [(name, port) for name, port in wanted if is_taken(address, port)]
+    taken = [(name, port) for name, port, bound in wanted if is_taken(bound, port)]
     ours = published_by(module.params["project"]) if taken else set()
     place = f"inventories/group_vars/{module.params['environment']}/"
     problems = [
         f"{name}: host port {port} is taken by {port_owner(port) or 'another program'}. Free it, or give the "
-        f"environment another port (for the API: api_port in {place} or -e api_port=…)"
+        f"environment another port ({SETTINGS.get(name, 'for the API: api_port')} in {place} or -e api_port=…)"
         for name, port in taken
         if port not in ours
     ]
     if problems:
         module.fail_json(msg="\n".join(problems))
-    module.exit_json(changed=False, ports=[port for _, port in wanted])
+    module.exit_json(changed=False, ports=[port for _, port, _ in wanted])
 
 
 if __name__ == "__main__":

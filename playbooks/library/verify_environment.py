@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Mapping
@@ -11,14 +12,18 @@ from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.stackwright.verification import report
+from ansible.module_utils.stackwright.verification.commands import run
 from ansible.module_utils.stackwright.verification.masking import Masker
 from ansible.module_utils.stackwright.verification.runner import verify
 from ansible.module_utils.stackwright.verification.target import (
     DEFAULT_ROLES,
     ClosedPort,
+    Edge,
     SeedTask,
     Target,
 )
+
+ANSWER_SECONDS = 15
 
 DOCUMENTATION = """
 module: verify_environment
@@ -44,6 +49,9 @@ options:
   closed_ports: {type: list, elements: dict, default: [], description: Ports that must refuse connections.}
   address_command: {type: list, elements: str, default: [], description: "Argument list that prints the addresses of the
     environment's containers, to tell its own published ports from others'."}
+  edge: {type: dict, default: {}, description: "The proxy the API is reached through: host, address, http_port,
+    hsts_seconds, max_body_bytes, ca_command. Empty: none."}
+  ca_path: {type: path, default: "", description: "Where to keep what ca_command prints, for clients. Empty: nowhere."}
   seed_tasks: {type: list, elements: dict, default: [], description: Tasks that the schema brings with it.}
   schema_version: {type: int, description: Highest migration; by default any, without a gap.}
   roles: {type: dict, default: {}, description: Service name per role api, database and cache.}
@@ -83,6 +91,8 @@ ARGUMENTS = {
         },
     },
     "address_command": {"type": "list", "elements": "str", "default": []},
+    "edge": {"type": "dict", "default": {}},
+    "ca_path": {"type": "str", "default": ""},
     "seed_tasks": {
         "type": "list",
         "elements": "dict",
@@ -114,6 +124,7 @@ def target_of(arguments: Mapping[str, Any]) -> Target:
         **{name: arguments[name] for name in same.split()},
         seed_tasks=[SeedTask(**task) for task in arguments["seed_tasks"]],
         closed_ports=[ClosedPort(**port) for port in arguments["closed_ports"]],
+        edge=Edge(**arguments["edge"]) if arguments["edge"] else None,
         expected_services=_commands(arguments["expected_services"]),
         log_commands=_commands(arguments["log_commands"]),
         roles=DEFAULT_ROLES | arguments["roles"],
@@ -122,6 +133,19 @@ def target_of(arguments: Mapping[str, Any]) -> Target:
 
 def _commands(given: Mapping[str, Any]) -> dict[str, list[str]]:
     return {name: [str(word) for word in argv or []] for name, argv in given.items()}
+
+
+def _keep_authority(module: AnsibleModule) -> None:
+    """Write down whom clients have to trust."""
+    path, edge = module.params["ca_path"], module.params["edge"]
+    if not path or not edge:
+        return
+    text = run(edge["ca_command"], ANSWER_SECONDS).out
+    try:
+        if text and (not os.path.exists(path) or Path(path).read_text(encoding="utf-8") != text):
+            Path(path).write_text(text, encoding="utf-8")
+    except OSError as error:
+        module.warn(f"{path} cannot be written: {error.strerror}")
 
 
 def _stop(number: int, _frame: object) -> NoReturn:
@@ -153,6 +177,7 @@ def main() -> None:
     for leftover in outcome.leftovers:
         module.warn(leftover)
     if outcome.ok:
+        _keep_authority(module)
         module.exit_json(changed=False, msg=f"{len(outcome.proofs)} promises kept", **results)
     module.fail_json(msg=outcome.message, changed=False, **results)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
@@ -49,6 +50,20 @@ def test_worker_dies_under_load(running: ApiProcess) -> None:
     answered([one for one in load.sent if one not in lost], 200, 201, 404)
     served = [one for one in load.sent if died < one.began < back and one.end == "answered"]
     assert len(served) > 100, "the other worker hardly served"
+
+
+def test_workers_end_with_a_main_process_that_is_killed(
+    running: ApiProcess, api_environment: dict[str, str]
+) -> None:
+    assert running.process
+    workers = children(running.process.pid)
+    with Load(running, reads_and_writes, clients=4, pause=0.002) as load:
+        wait_for(lambda: len(load.sent) > 100, "the load")
+        assert running.stop(signal.SIGKILL) == -signal.SIGKILL
+        wait_for(lambda: load.sent[-1].end == "refused", "the end")
+    wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers), "the workers' end")
+    answered([one for one in load.sent if one.end == "answered"], 200, 201, 404)
+    running.start(**api_environment)  # the port is free
 
 
 def test_sigterm_at_any_moment_of_the_start(

@@ -72,7 +72,8 @@ def test_the_file_fits_the_specification_and_compose_takes_it(
     values, contents, files = environment
     document = check_schema(contents["docker-compose.yml"])
     understood = config(files, tmp_path)
-    assert set(understood["services"]) == set(document["services"]) == set(values["stack_services"])
+    enabled = {name for name, entry in values["stack_services"].items() if entry["enabled"]}
+    assert set(understood["services"]) == set(document["services"]) == enabled
     for name, service in understood["services"].items():
         assert service["read_only"] is True
         assert service["cap_drop"] == ["ALL"]

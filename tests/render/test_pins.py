@@ -13,7 +13,7 @@ PIN = ("-i", "inventories/dev.yml", "playbooks/pin_images.yml")
 def settings(address: str) -> str:
     """dev with base images of a registry on loopback."""
     return "".join(
-        f"{kind}_base_image: {address}/{kind}:1\n" for kind in ("python", "postgres", "redis")
+        f"{kind}_base_image: {address}/{kind}:1\n" for kind in ("python", "postgres", "redis", "caddy")
     )
 
 
@@ -23,7 +23,7 @@ def test_digests_are_recorded_once_and_rendered(project: Project) -> None:
         project.write("inventories/group_vars/dev/zz.yml", f"---\n{settings(served.address)}")
         digests = {
             f"{served.address}/{kind}:1": served.add(kind, "1", {"kind": kind.encode()})
-            for kind in ("python", "postgres", "redis")
+            for kind in ("python", "postgres", "redis", "caddy")
         }
         shown = project.run(*PIN, "--check")
         assert recap(shown.output)["changed"] == 1
@@ -49,6 +49,7 @@ def test_one_silent_registry_leaves_the_record_as_it_was(project: Project) -> No
         project.write("inventories/group_vars/dev/zz.yml", f"---\n{settings(served.address)}")
         served.add("python", "1", {})
         served.add("redis", "1", {})
+        served.add("caddy", "1", {})
         done = project.run(*PIN)
     assert done.returncode != 0
     assert "image_digests" in done.output

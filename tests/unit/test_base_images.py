@@ -6,7 +6,13 @@ import re
 from pathlib import Path
 
 import pytest
-from stackwright.base_images import choose_base_images, official, registry_answers, stand_ins
+from stackwright.base_images import (
+    choose_base_images,
+    official,
+    registry_answers,
+    stand_ins,
+    used_kinds,
+)
 
 MIRROR = "http://deb.debian.org/debian"
 VALUES = {
@@ -15,10 +21,18 @@ VALUES = {
     "postgres_base_image": "postgres:16",
     "redis_base_image": "redis:7",
     "image_digests": {},
+    "caddy_base_image": "caddy:2.11",
+    "stack_services": {
+        "a": {"enabled": True, "base": "redis"},
+        "b": {"enabled": True, "build": {"base": "postgres"}},
+        "c": {"enabled": False, "build": {"base": "caddy"}},
+    },
     "registry_timeout_seconds": 3,
     "debian_mirror": MIRROR,
 }
-STAND_INS = {reference for kind, reference in stand_ins(MIRROR).items() if kind != "debian"}
+USED = ("python", "postgres", "redis")
+STAND_INS = {stand_ins(MIRROR)[kind] for kind in USED}
+OFFICIAL = {official(VALUES)[kind] for kind in USED}
 
 
 def nothing(references: list[str]) -> set[str]:
@@ -36,9 +50,9 @@ def test_what_the_setting_asks_for_is_not_questioned(wanted: str) -> None:
 @pytest.mark.parametrize(
     ("there", "choice"),
     [
-        (set(official(VALUES).values()), "registry"),
+        (OFFICIAL, "registry"),
         (STAND_INS, "distro"),
-        (STAND_INS | set(official(VALUES).values()), "registry"),
+        (STAND_INS | OFFICIAL, "registry"),
     ],
 )
 def test_a_complete_set_on_this_machine_is_used_without_asking(
@@ -100,3 +114,17 @@ def test_a_registry_that_hangs_or_a_client_that_is_missing_is_no_answer(
     assert not registry_answers("x:1", 0)
     client.write_text("#!/bin/sh\nexit 0\n")
     assert registry_answers("x:1", 5)
+
+
+def test_an_environment_needs_the_kinds_that_its_services_use() -> None:
+    assert used_kinds(VALUES["stack_services"]) == ["python", "postgres", "redis"]
+    assert used_kinds({}) == ["python"]
+    services = VALUES["stack_services"] | {"c": {"enabled": True, "build": {"base": "caddy"}}}
+    wanted: list[str] = []
+
+    def present(references: list[str]) -> set[str]:
+        wanted.extend(references)
+        return set()
+
+    choose_base_images(VALUES | {"stack_services": services}, present, lambda image, seconds: False)
+    assert {"caddy:2.11", stand_ins(MIRROR)["caddy"]} < set(wanted)

@@ -87,7 +87,7 @@ def test_images_are_up_to_date_behind_not_pinned_or_not_known() -> None:
         }
         digests = {f"{served.address}/{name}:1": old[name] for name in ("python", "postgres")}
         new = served.add("postgres", "1", {"a": b"new"})
-        values = dev_values(image_digests=digests, **bases)
+        values = dev_values(image_digests=digests, caddy_base_image="localhost/own:1", **bases)
         head, python, postgres, redis = image_lines(values)
     assert head == "Images of registries:"
     assert python.split() == [f"{served.address}/python:1", old["python"][:19], "up", "to", "date"]

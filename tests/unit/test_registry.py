@@ -78,7 +78,7 @@ def test_what_has_a_digest_or_no_registry_is_not_asked_for() -> None:
         python_base_image=f"python:3.11-slim@{DIGEST}",
         postgres_base_image="localhost/own:1",
     )
-    assert registry_images(values) == ["redis:7", "caddy:2"]
+    assert registry_images(values) == ["redis:7", "caddy:2.11", "caddy:2"]
 
 
 def test_a_recorded_digest_is_in_every_reference_and_moves_the_tags_built_on_it() -> None:

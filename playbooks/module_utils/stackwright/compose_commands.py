@@ -19,6 +19,13 @@ id=$(docker ps --quiet --filter "label=com.docker.compose.project=$0" --filter "
 shift
 exec docker exec "$id" "$@"
 """
+# Where the edge's container has the certificates that clients must trust.
+AUTHORITIES = {
+    "internal": "/data/caddy/pki/authorities/local/root.crt",
+    "acme": "/run/secrets/acme_ca",
+    "files": "/run/secrets/tls_certificate",
+}
+CADDY_VERSION = "caddy version | cut -d ' ' -f 1 | tr -d v"
 SETTINGS_OF_INNER_PORTS = {"banco-dados": "db_port", "cache-redis": "cache_port"}
 
 
@@ -55,6 +62,34 @@ def redis_cli(settings: Mapping[str, Any]) -> list[str]:
     return ["sh", "-c", script, port, user, "--askpass"]
 
 
+def _reachable(bound: str, loopback: str) -> str:
+    """What to connect to for what is published on the address ``bound``."""
+    return loopback if bound in ("0.0.0.0", "127.0.0.1") else bound
+
+
+def edge_access(output_dir: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """How the API is reached through the edge: ``url``, ``edge`` for verification, and ``ca_path`` of what to trust."""
+    project, port = settings["stack_project"], settings["edge_https_port"]
+    authority = AUTHORITIES[settings["edge_tls"]]
+    if settings["edge_tls"] == "acme" and not settings["edge_acme_ca_file"]:
+        authority = ""
+    found = {
+        "url": f"https://{settings['edge_host']}" + ("" if port == 443 else f":{port}"),
+        "edge": {
+            "host": settings["edge_host"],
+            "address": _reachable(settings["edge_bind_address"], "127.0.0.1"),
+            "http_port": settings["edge_http_port"],
+            "hsts_seconds": settings["edge_hsts_seconds"],
+            "max_body_bytes": settings["api_max_body_bytes"],
+            "ca_command": inside(project, "edge", "cat", authority) if authority else [],
+        },
+        "versions": {"edge": inside(project, "edge", "sh", "-c", CADDY_VERSION)},
+    }
+    if settings["edge_tls"] == "internal":
+        found["ca_path"] = f"{output_dir}/edge-ca.crt"
+    return found
+
+
 def access(output_dir: str, services: Sequence[str], settings: Mapping[str, Any]) -> dict[str, Any]:
     """How the environment is reached, in the terms of the module verify_environment.
 
@@ -75,10 +110,10 @@ def access(output_dir: str, services: Sequence[str], settings: Mapping[str, Any]
     project = settings["stack_project"]
     sql = inside(project, "banco-dados", *psql)
     redis = inside(project, "cache-redis", *redis_cli(settings))
-    bound = settings["api_bind_address"]
-    host = "localhost" if bound in ("0.0.0.0", "127.0.0.1") else bound
+    edge = edge_access(output_dir, settings) if settings["edge_enabled"] else {}
+    api_ports = range(settings["api_port"], settings["api_port"] + settings["api_replicas"])
     return {
-        "url": f"http://{host}:{settings['api_port']}",
+        "url": f"http://{_reachable(settings['api_bind_address'], 'localhost')}:{settings['api_port']}",
         "sql": sql,
         "sql_environment": {},
         "redis": redis,
@@ -86,13 +121,16 @@ def access(output_dir: str, services: Sequence[str], settings: Mapping[str, Any]
             "api-web": [],
             "banco-dados": [*sql, "show server_version"],
             "cache-redis": [*redis, "INFO", "server"],
+            **edge.pop("versions", {}),
         },
         "closed_ports": [
             {"service": service, "port": settings[name]}
             for service, name in SETTINGS_OF_INNER_PORTS.items()
             if service in services
-        ],
+        ]
+        + [{"service": "api-web", "port": port} for port in api_ports if edge],
         # Docker's proxy of a published port has the container's address in its command line: an open port without it
         # belongs to somebody else's program.
         "addresses": ["sh", "-c", ADDRESSES, output_dir],
+        **edge,
     }

@@ -57,6 +57,7 @@ for Debian's packages, `*.dist-info` for Python's.
 | Python 3.11 | PSF-2.0 | PSF-2.0 |
 | PostgreSQL 16 | PostgreSQL License | PostgreSQL License |
 | Redis 7 | `redis:7` is 7.4: RSALv2 or SSPLv1; `redis:7.2` is BSD-3-Clause | 7.0: BSD-3-Clause |
+| Caddy 2.11 | Apache-2.0 | Apache-2.0 |
 | everything else | Debian 12 main: licences that meet the Debian Free Software Guidelines | the same |
 
 ## Python packages

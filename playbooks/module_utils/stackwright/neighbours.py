@@ -14,6 +14,9 @@ from .problems import Problem
 from .secret_advice import replacing, vault_of
 
 OWN_NAME = ("stack_project", "stack_network", "db_volume", "stack_output_dir")
+EMBEDDED_PORTS = ("embedded_db_port", "embedded_cache_port")
+# With a proxy before the API: its volume, and the port that the API itself has in the embedded runtime only.
+EDGE_NAME, EDGE_PORT = ("edge_volume",), ("api_port",)
 
 
 @dataclass(frozen=True)
@@ -52,9 +55,10 @@ def claims_of(
 
     ``values`` passed the schema. Settings that are not known, such as secrets in a closed vault, claim nothing.
     """
-    ports = {
-        values[name]: name for name in ("embedded_db_port", "embedded_cache_port") if name in values
-    }
+    with_edge = bool(values.get("edge_enabled"))
+    own_ports = EMBEDDED_PORTS + (EDGE_PORT if with_edge else ())
+    own_names = OWN_NAME + (EDGE_NAME if with_edge else ())
+    ports = {values[name]: name for name in own_ports if name in values}
     services = {
         name: service
         for name, service in values.get("stack_services", {}).items()
@@ -65,7 +69,7 @@ def claims_of(
             port: "api_port" if name == "api-web" else f"host_ports of {name}"
             for port in service["host_ports"]
         }
-    names = {name: values[name] for name in OWN_NAME if name in values}
+    names = {name: values[name] for name in own_names if name in values}
     if "stack_output_dir" in names:
         names["stack_output_dir"] = os.path.realpath(names["stack_output_dir"])
     prefix = values.get("stack_container_prefix")

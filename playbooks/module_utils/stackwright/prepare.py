@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .base_images import choose_base_images, stand_ins
+from . import layout
+from .base_images import choose_base_images, stand_ins, used_kinds
 from .catalogue import start_order
 from .engine import Engine, images_present
 from .images import service_images
@@ -48,17 +49,31 @@ def make_choices(values: Mapping[str, Any], engine: Engine) -> dict[str, str]:
     }
 
 
+def services_in(runtime: str, values: Mapping[str, Any]) -> list[str]:
+    """The services that an environment has in a runtime, in start order; embedded has those it knows how to run."""
+    services = start_order(values["stack_services"])
+    if runtime != "embedded":
+        return services
+    programs = layout.TEMPLATES / "embedded"
+    return [name for name in services if (programs / f"{name}.json.j2").is_file()]
+
+
+def _stand_ins(values: Mapping[str, Any]) -> dict[str, str]:
+    """The stand-ins that the environment is made of, by kind, and the Debian that they are made of."""
+    kinds = {"debian", *used_kinds(values["stack_services"])}
+    references = stand_ins(values["debian_mirror"])
+    return {kind: reference for kind, reference in references.items() if kind in kinds}
+
+
 def prepare(values: Mapping[str, Any], choices: Mapping[str, str]) -> Prepared:
     """Render all files in memory for validated ``values``. Raises RenderError or UnprivilegedError."""
     images = service_images(values, choices["base_images"])
     record = {
         "environment": values["stack_environment"],
         "project": values["stack_project"],
-        "services": start_order(values["stack_services"]),
+        "services": services_in(choices["runtime"], values),
         "images": {name: image.as_dict() for name, image in images.items()},
-        "stand_ins": stand_ins(values["debian_mirror"])
-        if choices["base_images"] == "distro"
-        else {},
+        "stand_ins": _stand_ins(values) if choices["base_images"] == "distro" else {},
         **{name: choices[name] for name in CHOICES},
     }
     files = render_tree(template_context(values, images))

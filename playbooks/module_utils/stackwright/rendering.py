@@ -1,6 +1,7 @@
 """Render every file of an environment in memory, from plain settings: no Ansible, no Docker, nothing written.
 
-``templates/`` is laid out as the output is, except that partials (``services/``, ``macros.yml.j2``) are only included.
+``templates/`` is laid out as the output is, except that partials (``services/``, ``service.yml.j2``) are only included.
+What is below ``env/`` and ``config/<service>/`` is rendered where the environment has the service.
 Undefined names are errors. What editors leave beside a template is none.
 """
 
@@ -150,12 +151,32 @@ def _secret_files(
         }
         if context["secrets_delivery"] == "file":
             contents |= {name: str(context[name]).encode() for name in service["secrets"]}
+        uid = int(service["user"].partition(":")[0])
+        for name, path in service.get("files", {}).items():
+            files[folder + name] = RenderedFile(_read(path), SECRET, uid)
         for name, content in contents.items():
-            uid = int(service["user"].partition(":")[0])
             files[folder + name] = RenderedFile(content, SECRET, uid)
             embedded = RenderedFile(content, SECRET, process_user(context["embedded_user"]))
             files[f"secrets/embedded/{name}"] = embedded
     return files
+
+
+def _read(path: str) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise RenderError(f"{path} cannot be read: {error.strerror}") from None
+
+
+def _configuration(
+    environment: jinja2.Environment, service: str, context: Mapping[str, Any]
+) -> dict[str, RenderedFile]:
+    """The configuration files of a service, which its user reads and which hold no secret."""
+    return {
+        template.removesuffix(".j2"): RenderedFile(_render(environment, template, context))
+        for template in _templates_of(environment)
+        if template.startswith(f"config/{service}/")
+    }
 
 
 @lru_cache(maxsize=64)
@@ -165,9 +186,12 @@ def _revision(salt: bytes, contents: bytes) -> str:
 
 
 def _mounted(
-    service: Mapping[str, Any], project: str, secrets: Mapping[str, RenderedFile]
+    service: Mapping[str, Any],
+    project: str,
+    secrets: Mapping[str, RenderedFile],
+    configuration: Mapping[str, RenderedFile],
 ) -> dict[str, Any]:
-    """The service with ``secret_files``, the names of those it mounts, and ``secrets_label``.
+    """The service with ``secret_files``, the names of those it mounts, and ``mount_labels``.
 
     Compose compares paths, not contents: without another label a container would keep its old secrets.
     """
@@ -177,12 +201,17 @@ def _mounted(
         for path, file in sorted(secrets.items())
         if path.startswith(folder)
     }
-    label = {}
+    labels = {}
     if files:
         parts = (b"%s\0%d\0%s" % (name.encode(), len(text), text) for name, text in files.items())
         revision = _revision(f"{project}/{service['name']}".encode(), b"".join(parts))
-        label = {"stackwright.secrets": revision}
-    return {**service, "secret_files": list(files), "secrets_label": label}
+        labels["stackwright.secrets"] = revision
+    if configuration:
+        digest = hashlib.sha256()
+        for path, file in sorted(configuration.items()):
+            digest.update(b"%s\0%d\0%s" % (path.encode(), len(file.content), file.content))
+        labels["stackwright.configuration"] = digest.hexdigest()[:12]
+    return {**service, "secret_files": list(files), "mount_labels": labels}
 
 
 def render_tree(
@@ -192,7 +221,12 @@ def render_tree(
     environment = _jinja(templates)
     secrets = _secret_files(environment, context)
     project = context["stack_project"]
-    services = [_mounted(service, project, secrets) for service in context["services"]]
+    services = []
+    configured: dict[str, RenderedFile] = {}
+    for service in context["services"]:
+        own = _configuration(environment, service["name"], context)
+        services.append(_mounted(service, project, secrets, own))
+        configured |= own
     context = {**context, "services": services}
     files = {
         "docker-compose.yml": RenderedFile(_render(environment, "docker-compose.yml.j2", context))
@@ -202,6 +236,6 @@ def render_tree(
         folder, _, file_name = template.partition("/")
         output = template.removesuffix(".j2")
         belongs = folder == "env" and file_name.removesuffix(".env.j2") in names
-        if belongs or folder in ("embedded", "config"):
+        if belongs or folder == "embedded":
             files[output] = RenderedFile(_render(environment, template, context), PRIVATE)
-    return files | secrets
+    return files | configured | secrets

@@ -11,6 +11,7 @@ from typing import Any
 
 from . import layout
 from .catalogue import start_order
+from .edge_rules import edge_problems
 from .leftovers import is_leftover
 from .problems import Problem
 from .reserved_variables import reserved_variable_problems
@@ -26,8 +27,8 @@ RESERVED_CONNECTIONS = 10
 THREADS_PER_PROCESS, THREADS_PER_CONTAINER = 60 + 12, 12
 # What many a YAML reader takes for yes/no or for nothing (source: yaml.org/type, bool and null).
 YAML_WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
-# PostgreSQL does not start its background processes in less, nor Redis, nor a Python server.
-LEAST_MEMORY = {"db_memory": 64, "cache_memory": 16, "api_memory": 64}
+# PostgreSQL does not start its background processes in less, nor Redis, nor a Python server, nor Caddy.
+LEAST_MEMORY = {"db_memory": 64, "cache_memory": 16, "api_memory": 64, "edge_memory": 48}
 ROLES = ("db_user", "db_app_user", "db_backup_user", "db_monitor_user")
 
 
@@ -150,6 +151,7 @@ def _addresses(values: Values) -> list[tuple[str, str, str]]:
     for name, parse in (
         ("stack_network_subnet", ipaddress.IPv4Network),
         ("api_bind_address", ipaddress.IPv4Address),
+        ("edge_bind_address", ipaddress.IPv4Address),
     ):
         try:
             if values[name]:
@@ -229,6 +231,7 @@ RULES: list[Callable[[Values], list[tuple[str, str, str]]]] = [
     _addresses,
     _output_folder,
     _delivery,
+    edge_problems,
     reserved_variable_problems,
     _roles,
     _cache_user,

@@ -39,6 +39,9 @@ class Config:
     tokens: tuple[Token, ...] = ()
     public_reads: bool = True
     cors_origins: tuple[str, ...] = ()
+    trusted_proxies: tuple[str, ...] = ()
+    client_rate: int = 0
+    client_burst: int = 1
     ahead_of_flask: bool = True
     log_level: str = "INFO"
     log_format: str = "plain"
@@ -90,6 +93,9 @@ class Config:
             tokens=env.tokens("API_TOKENS"),
             public_reads=env.choice("API_PUBLIC_READS", "true", ("true", "false")) == "true",
             cors_origins=env.origins("CORS_ORIGINS"),
+            trusted_proxies=env.hosts("TRUSTED_PROXIES"),
+            client_rate=env.integer("CLIENT_RATE", cls.client_rate, 0, 100_000),
+            client_burst=env.integer("CLIENT_BURST", cls.client_burst, 1, 1_000_000),
             log_level=env.choice("LOG_LEVEL", cls.log_level, _LOG_LEVELS),
             log_format=env.choice("LOG_FORMAT", cls.log_format, _LOG_FORMATS),
             environment=env.text("STACK_ENVIRONMENT", cls.environment),

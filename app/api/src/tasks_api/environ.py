@@ -20,6 +20,7 @@ _TOKEN_NAME = re.compile(r"[a-z][a-z0-9_]{0,29}")
 _ORIGIN = re.compile(
     r"\*|https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-fA-F:.]+\](:[0-9]{1,5})?"
 )
+_HOST = re.compile(r"[0-9A-Fa-f:.]+(/[0-9]{1,3})?|[A-Za-z0-9]([A-Za-z0-9._-]{0,252})")
 
 
 class ConfigError(Exception):
@@ -111,6 +112,16 @@ class Reader:
                 f"{name} must be origins such as https://app.example.com, separated by spaces, or *"
             )
         return origins
+
+    def hosts(self, name: str) -> tuple[str, ...]:
+        """Addresses, networks or host names, separated by spaces."""
+        hosts = tuple((self.optional(name) or "").split())
+        if not all(map(_HOST.fullmatch, hosts)):
+            raise ConfigError(
+                f"{name} must be addresses, networks such as 10.0.0.0/8 or host names,"
+                " separated by spaces"
+            )
+        return hosts
 
 
 def _read_file(name: str, path: str) -> str:

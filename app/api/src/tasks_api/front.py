@@ -1,11 +1,12 @@
 """The layer ahead of Flask: what every answer has, whoever gave it.
 
-Tokens, request ids, conditional requests, compression, CORS, metrics and the request log are here
-once, so a cached read cannot differ in any of them from what Flask answers.
+Clients, tokens, request ids, conditional requests, compression, CORS, metrics and the request log
+are here once, so a cached read cannot differ in any of them from what Flask answers.
 """
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -15,6 +16,8 @@ from flask import Flask, request
 from tasks_api import incoming, logs, metrics, request_id
 from tasks_api.answer import Answer
 from tasks_api.auth import Guard
+from tasks_api.client_address import ClientAddresses
+from tasks_api.client_rate import ClientRate
 from tasks_api.compression import Compression
 from tasks_api.config import Config
 from tasks_api.cors import Cors
@@ -45,6 +48,10 @@ class Front:
         self._guard = Guard(config.tokens, config.public_reads) if config.tokens else None
         self._cors = Cors(config.cors_origins)
         self._compression = Compression()
+        self._clients = ClientAddresses(config.trusted_proxies)
+        # Where the processes of this container meet already.
+        folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR", "")
+        self._rate = ClientRate(config.client_rate, config.client_burst, folder)
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Serve one request, as PEP 3333 has it."""
@@ -56,10 +63,11 @@ class Front:
         """Answer one request."""
         started = time.perf_counter()
         identity = request_id.begin(environ.get("HTTP_X_REQUEST_ID"))
+        client = self._clients.begin(environ)
         method = environ["REQUEST_METHOD"]
         if method == "HEAD":  # is GET, but for the body
             environ["REQUEST_METHOD"] = "GET"
-        answer, route = self._answer(environ)
+        answer, route = self._answer(environ, client)
         self._finish(environ, answer)
         headers = answer.headers
         headers["X-Request-ID"] = identity
@@ -73,10 +81,11 @@ class Front:
             answer.body = b""
         return answer
 
-    def _answer(self, environ: Environ) -> tuple[Answer, str]:
+    def _answer(self, environ: Environ, client: str) -> tuple[Answer, str]:
         """The answer, and the route that is counted."""
         try:
             incoming.receive(environ, self._most_bytes)
+            self._rate.check(client)
             if preflight := self._cors.preflight(environ):
                 return preflight, "preflight"
             if self._guard:

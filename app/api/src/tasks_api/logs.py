@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from tasks_api import request_id
+from tasks_api import client_address, request_id
 
 LOGGER_NAME = "tasks_api"
 _STDOUT = 1
@@ -41,7 +41,7 @@ class _PlainFormatter(logging.Formatter):
 
 
 class _JsonFormatter(logging.Formatter):
-    """Time, level, message and request id, and for a request what was asked and answered."""
+    """Time, level, message, request id and client, and for a request what was asked and answered."""
 
     def format(self, record: logging.LogRecord) -> str:
         more: dict[str, object] = getattr(record, "request", {})
@@ -56,6 +56,7 @@ def _as_json(created: float, level: str, message: str, **more: object) -> str:
         "level": level,
         "message": message,
         "request_id": request_id.current.get(),
+        "client": client_address.current.get(),
         **more,
     }
     return msgspec.json.encode(line).decode()

@@ -9,7 +9,7 @@ from granian.constants import HTTPModes, Interfaces
 from granian.log import LogLevels
 from granian.server import Server
 
-from tasks_api import leaving, server, signals, silence
+from tasks_api import leaving, orphans, server, signals, silence
 from tasks_api.config import Config
 from tasks_api.turns import TURNS
 
@@ -43,6 +43,7 @@ class ApiServer(Server):  # type: ignore[misc]
         server.install()
         # Once granian has set its handlers, and before it starts workers.
         self.on_startup(signals.obey)
+        self._main = os.getpid()
         os.register_at_fork(after_in_child=self._begin_worker)
         # Only now: granian warns of so many threads, not knowing that few of them work at a time.
         waiting = MOST_WAITING + config.db_pool_size
@@ -63,4 +64,5 @@ class ApiServer(Server):  # type: ignore[misc]
             signal.signal(number, signal.SIG_DFL)
         leaving.prepare_worker()
         signals.obey()
+        orphans.watch(self._main)
         silence.watch(self.bind_port)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http.client import HTTPException, HTTPResponse
 from typing import Any
 from urllib.parse import urlsplit
 
 from .deadline import Deadline
 from .promise import BrokenPromiseError
+from .transport import Transport
 
 _SECONDS_PER_REQUEST = 10.0
 _SHOWN_CHARACTERS = 200
@@ -21,12 +23,13 @@ class UnreachableError(Exception):
 
 @dataclass(frozen=True)
 class Answer:
-    """An HTTP answer. ``body`` is the decoded JSON object, empty if it was none."""
+    """An HTTP answer. ``body`` is the decoded JSON object, empty if it was none; names of headers are in lower case."""
 
     request: str
     status: int
     body: dict[str, Any]
     text: str
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
         shown = " ".join(self.text[: _SHOWN_CHARACTERS + 1].split())
@@ -35,38 +38,59 @@ class Answer:
 
 
 class Api:
-    """The API at ``base_url``, within ``deadline``."""
+    """The API at ``base_url``, within ``deadline``. ``certificate`` is the server's, once it was asked over TLS."""
 
-    def __init__(self, base_url: str, deadline: Deadline) -> None:
+    def __init__(
+        self, base_url: str, deadline: Deadline, transport: Transport | None = None
+    ) -> None:
         self._url = urlsplit(base_url)
+        self._transport = transport or Transport()
         self.deadline = deadline
 
-    def ask(self, method: str, path: str, body: object = None) -> Answer:
+    @property
+    def certificate(self) -> Mapping[str, Any]:
+        """As ``ssl.SSLSocket.getpeercert`` has it; empty over plain HTTP."""
+        return self._transport.certificate
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
         """Send one request. Raises UnreachableError."""
         seconds = self.deadline.bound(_SECONDS_PER_REQUEST)
         request = f"{method} {path}"
-        kind = HTTPSConnection if self._url.scheme == "https" else HTTPConnection
-        connection = kind(self._url.hostname or "", self._url.port, timeout=seconds)
-        headers = {"Accept": "application/json", "Connection": "close"}
+        connection = self._transport.connection(self._url, seconds)
+        sent = {"Accept": "application/json", "Connection": "close", **(headers or {})}
         payload = None
         if body is not None:
             payload = json.dumps(body).encode()
-            headers["Content-Type"] = "application/json"
+            sent["Content-Type"] = "application/json"
         try:
-            connection.request(method, self._url.path.rstrip("/") + path, payload, headers)
+            connection.request(method, self._url.path.rstrip("/") + path, payload, sent)
             response = connection.getresponse()
             text = self._read(response)
         except (OSError, HTTPException) as error:
             raise UnreachableError(f"{request}: {_reason(error)}") from None
         finally:
             connection.close()
-        return Answer(request, response.status, _object(text), text)
+        received = {name.lower(): value for name, value in response.headers.items()}
+        return Answer(request, response.status, _object(text), text, received)
 
-    def must(self, method: str, path: str, status: int, body: object = None) -> Answer:
+    def must(
+        self,
+        method: str,
+        path: str,
+        status: int,
+        body: object = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
         """Send one request that has to be answered with ``status``. Raises BrokenPromiseError."""
         expected = f"{method} {path} answers {status}"
         try:
-            answer = self.ask(method, path, body)
+            answer = self.ask(method, path, body, headers)
         except UnreachableError as error:
             raise BrokenPromiseError(expected, str(error)) from None
         if answer.status != status:

@@ -12,6 +12,7 @@ from .commands import Completed, run
 from .deadline import Deadline
 from .promise import CACHE, DATABASE, BrokenPromiseError
 from .target import Target
+from .transport import Transport
 
 _SECONDS_PER_COMMAND = 15.0
 _REDIS_ERROR = re.compile(r"\s*(\(error\) )?(ERR|NOAUTH|NOPERM|MISCONF|OOM|WRONGPASS|LOADING) ")
@@ -22,10 +23,16 @@ class Context:
 
     def __init__(self, target: Target, deadline: Deadline) -> None:
         self.target = target
-        self.api = Api(target.base_url, deadline)
+        self.api = Api(target.base_url, deadline, self._transport())
         self.versions: dict[str, str] = {}
         self.seeded_tasks = 0
         self.set_deadline(deadline)
+
+    def _transport(self) -> Transport:
+        edge = self.target.edge
+        if not edge:
+            return Transport()
+        return Transport(edge.address, lambda: self.run(edge.ca_command).out, bool(edge.ca_command))
 
     def set_deadline(self, deadline: Deadline) -> None:
         """Go on with another time budget (cleaning up has its own)."""

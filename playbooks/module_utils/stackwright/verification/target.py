@@ -28,6 +28,21 @@ class ClosedPort:
 
 
 @dataclass(frozen=True)
+class Edge:
+    """The proxy through which the API is reached: ``host`` is its name, ``address`` where it is published.
+
+    ``ca_command`` prints the certificates (PEM) to trust besides those of this machine; empty: none.
+    """
+
+    host: str
+    address: str
+    http_port: int
+    hsts_seconds: int
+    max_body_bytes: int
+    ca_command: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
 class Target:
     """A running environment. Command lines are argv lists; times are seconds.
 
@@ -48,6 +63,7 @@ class Target:
     log_commands: Mapping[str, Sequence[str]] = field(default_factory=dict)
     closed_ports: Sequence[ClosedPort] = ()
     address_command: Sequence[str] = ()
+    edge: Edge | None = None
     schema_version: int | None = None
     roles: Mapping[str, str] = field(default_factory=lambda: dict(DEFAULT_ROLES))
     deadline: float = 120
