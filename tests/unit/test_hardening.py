@@ -177,7 +177,9 @@ def test_a_missing_protection_is_complained_of(
 
 
 def test_every_protection_of_ours_is_removed_once() -> None:
-    tried = {words for removal in REMOVALS.values() for words in PROTECTIONS if removal.ours in words}
+    tried = {
+        words for removal in REMOVALS.values() for words in PROTECTIONS if removal.ours in words
+    }
     assert tried == set(PROTECTIONS)
 
 

@@ -139,4 +139,3 @@ def production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Production]
         stack.remove()
         docker("rm", "--force", KEEPER, check=False)
         docker("volume", "rm", "--force", VOLUME, check=False)
-
