@@ -32,7 +32,7 @@ print("killed", flush=True)
 # Every process forks until none may be made; each ends by itself. SIGALRM is not inherited, so every child sets its own.
 BOMB = """
 import os, signal, time
-end = time.time() + 6
+end = time.time() + 8
 while time.time() < end:
     signal.alarm(max(1, int(end - time.time())))
     try:
@@ -71,16 +71,22 @@ def test_a_fork_bomb_ends_at_the_limit_and_leaves_nothing_behind(production: Pro
     production.wait_until_whole()
     name = production.names("api-web")[0]
     lines = len(log_of(name))
+    counted = []
     with production.untouched_database():
         with subprocess.Popen(["docker", "exec", name, "python", "-c", BOMB]) as bomb:
-            wait_for("the bomb to grow", lambda: processes(name) > 200 or bomb.poll() is not None)
-            at_once = processes(name)
-            statuses = [production.ask("GET", "/tasks/1").status for _ in range(6)]
+
+            def at_the_limit() -> bool:
+                counted.append(processes(name))
+                return counted[-1] > 200 or bomb.poll() is not None
+
+            wait_for("the bomb to grow", at_the_limit)
+            reads = {production.ask("GET", "/tasks/1").status for _ in range(6)}
             written = production.ask("POST", "/tasks", {"title": "meanwhile"}).status
             bomb.wait(60)
-        assert 200 < at_once < 300  # 256 of its own, and the health checks that the engine puts in
-        assert set(statuses) == {200}
-        assert written == 201
+        assert 200 < max(counted) < 300  # 256 of its own, and the checks that the engine puts in
+        assert reads == {200}  # what the replica does not answer the edge asks the other one
+        assert written in (201, 503, 504)
+        assert written != 201 or "meanwhile" in production.titles()
         wait_for("the bomb to end", lambda: processes(name) < 40)
         production.wait_until_whole()
         assert production.ask("POST", "/tasks", {"title": "after the bomb"}).status == 201

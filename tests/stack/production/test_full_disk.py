@@ -111,7 +111,7 @@ def test_reads_go_on_and_writes_are_refused_while_the_volume_is_full(
     with production.untouched_database():
         with full_volume():
             answers = {
-                f"full-{number}": write(production, f"full-{number}") for number in range(12)
+                f"full-{number}": write(production, f"full-{number}") for number in range(24)
             }
             acknowledged = [title for title, one in answers.items() if one and one.status == 201]
             refused = [one for title, one in answers.items() if title not in acknowledged]
