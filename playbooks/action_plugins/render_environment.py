@@ -20,6 +20,7 @@ from stackwright.compose_check import check_schema, check_with_compose
 from stackwright.diffing import diff_of
 from stackwright.engine import Engine, probe_engine
 from stackwright.environment_action import EnvironmentAction
+from stackwright.hardening import check_protections
 from stackwright.prepare import make_choices, prepare
 from stackwright.problems import Problem, RefusedError
 from stackwright.rendering import compile_templates
@@ -106,7 +107,9 @@ class ActionModule(EnvironmentAction):
             raise _write_problem(error, root, environment) from None
         hashes = {path: digest(file.content) for path, file in files.items()}
         if hashes != read_manifest(root).get("files"):
-            check_schema(files["docker-compose.yml"].content)
+            document = check_schema(files["docker-compose.yml"].content)
+            if values["secrets_strict"]:
+                check_protections(document, closed=values["edge_enabled"])
             check_with_compose(files)
         if plan.edited and not values["render_overwrite_edits"]:
             raise _edited_problem(plan, environment)

@@ -106,6 +106,8 @@ def _kinds() -> list[Case]:
              "256"),
         Case("subnet", "stack_network_subnet: 172.30.0.7/24", "stack_network_subnet", "is no valid IPv4 form",
              "172.30.0.0/24", "0.7"),
+        Case("mirror_password", "debian_mirror: http://me:swordfish@deb.example/debian", "debian_mirror", form,
+             "without a user and password", "swordfish"),
         Case("image", "python_base_image: 'python; rm -rf /'", "python_base_image", form, value="rm -rf"),
     ]  # fmt: skip
 

@@ -45,7 +45,7 @@ PARTIAL = """{% extends "service.yml.j2" %}
 {% set memory, cpus, pids = "128m", 0.5, 64 %}
 {% set health_test = ["CMD", "true"] %}
 {% set grace_seconds = 10 %}
-{% set memory_folders = ["/tmp"] %}
+{% set memory_folders = {"/tmp": 16} %}
 {% block own %}
     ports:
       - "127.0.0.1:{{ adminer_port }}:8080"

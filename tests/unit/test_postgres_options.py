@@ -34,7 +34,6 @@ def test_the_default_is_what_the_manual_advises() -> None:
         "work_mem": "1310kB",
         "maintenance_work_mem": "16MB",
         "max_wal_size": "1024MB",
-        "password_encryption": "scram-sha-256",
     }
 
 

@@ -33,5 +33,4 @@ def postgres_options(values: Mapping[str, Any]) -> dict[str, str]:
         "maintenance_work_mem": _bounded(2 * MIB, memory // 32, 1 * GIB),
         # Fewer checkpoints where there is memory for more changed pages, for up to so much disk.
         "max_wal_size": _bounded(256 * MIB, memory * 2, 8 * GIB),
-        "password_encryption": "scram-sha-256",
     }

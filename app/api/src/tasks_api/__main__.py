@@ -27,7 +27,10 @@ def main() -> int:
         address = f"{config.api_host}:{config.api_port}"
         print(f"tasks_api cannot listen on {address}: {error.strerror}", file=sys.stderr)
         return 1
-    with TemporaryDirectory(prefix="tasks_api-metrics-") as folder:
+    # A process that writes to a mapped file is killed where there is no space for the page, so the
+    # image names a place that nothing else fills.
+    place = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+    with TemporaryDirectory(prefix="tasks_api-metrics-", dir=place) as folder:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
         from tasks_api.workers import ApiServer  # prometheus-client looks there when imported
 

@@ -58,12 +58,16 @@ class Trust:
         self._lock, self._announcing = threading.Lock(), threading.Lock()
         self._refusal = ""
         self._recovery: threading.Thread | None = None
+        self._recovery_is_due = False
         self._closed = threading.Event()
         metrics.CACHE_AVAILABLE.set(1)
 
     @property
     def believed(self) -> bool:
         """Whether to take values from it, and to give it any."""
+        if self._recovery_is_due:
+            with self._lock:
+                self._start_recovery()
         return self._believed and time.monotonic() < self._hears_until
 
     def lost(self, error: RedisError) -> None:
@@ -123,8 +127,13 @@ class Trust:
     def _start_recovery(self) -> None:
         metrics.CACHE_AVAILABLE.set(0)
         if self._recovery is None and not self._closed.is_set():
-            self._recovery = threading.Thread(target=self._recover, name="cache", daemon=True)
-            self._recovery.start()
+            recovery = threading.Thread(target=self._recover, name="cache", daemon=True)
+            try:
+                recovery.start()
+            except RuntimeError:  # the container may have no more threads now
+                self._recovery_is_due = True
+                return
+            self._recovery, self._recovery_is_due = recovery, False
 
     def _recover(self) -> None:
         while not self._closed.is_set():

@@ -20,7 +20,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from queue import SimpleQueue
 
 _NO_LIMIT = 2**31
@@ -89,8 +89,11 @@ class Turns:
                 raise NoRoom("too many requests wait already")
             self._waits[thread] = False
             if self._lender is None:
-                self._lender = threading.Thread(target=self._lend, name="turns", daemon=True)
-                self._lender.start()
+                lender = threading.Thread(target=self._lend, name="turns", daemon=True)
+                # Where there are no more threads the turn is kept; the next who waits tries again.
+                with suppress(RuntimeError):
+                    lender.start()
+                    self._lender = lender
         try:
             yield
         finally:
