@@ -42,6 +42,17 @@ class Forbidden(ApiError):
         )
 
 
+def needed_scope(method: str, path: str, public_reads: bool) -> str | None:
+    """The scope that a request needs, if any."""
+    if path in _OPEN and method in _READS:
+        return None
+    if path.startswith(("/cache/", "/metrics")):
+        return "admin"
+    if method not in _READS:
+        return "write"
+    return None if public_reads else "read"
+
+
 class Guard:
     """Lets requests pass, or not.
 
@@ -56,29 +67,20 @@ class Guard:
 
     def check(self, environ: Mapping[str, Any]) -> None:
         """Return if the request may be served. Raises Unauthorized, Forbidden."""
-        needed = self._needed(environ["REQUEST_METHOD"], environ["PATH_INFO"])
+        needed = needed_scope(environ["REQUEST_METHOD"], environ["PATH_INFO"], self._public_reads)
         if needed is None:
             return
         kind, _, secret = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
-        token = self._find(secret.strip()) if kind.lower() == "bearer" else None
+        token = self._find(secret.strip(" ")) if kind.lower() == "bearer" else None
         if token is None:
             raise Unauthorized
         if SCOPES.index(token.scope) < SCOPES.index(needed):
             raise Forbidden(needed)
 
-    def _needed(self, method: str, path: str) -> str | None:
-        """The scope that a request needs, if any."""
-        if path in _OPEN and method in _READS:
-            return None
-        if path.startswith(("/cache/", "/metrics")):
-            return "admin"
-        if method not in _READS:
-            return "write"
-        return None if self._public_reads else "read"
-
     def _find(self, secret: str) -> Token | None:
-        # WSGI gives bytes as Latin-1 (PEP 3333). All are compared, each in constant time: how long
-        # it takes tells nothing of how near a guess was.
+        # WSGI gives bytes as Latin-1 (PEP 3333), where the end of a letter in UTF-8 may look like
+        # a space. All are compared, each in constant time: how long it takes tells nothing of how
+        # near a guess was.
         digest = hashlib.sha256(secret.encode("latin-1", "replace")).digest()
         found = [token for token in self._tokens if hmac.compare_digest(token.digest, digest)]
         return found[0] if found else None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -86,9 +87,12 @@ class Reader:
         raise ConfigError(f"{name} must be one of {', '.join(allowed)}")
 
     def tokens(self, name: str) -> tuple[Token, ...]:
-        """``NAME:SCOPE:FILE``, separated by spaces; without any, no token is asked for."""
+        """``NAME:SCOPE:FILE``, separated by spaces; without any, no token is asked for.
+
+        A path with a space in it is quoted as for a shell.
+        """
         tokens: dict[str, Token] = {}
-        for entry in (self.optional(name) or "").split():
+        for entry in _words(name, self.optional(name) or ""):
             token, _, rest = entry.partition(":")
             scope, _, file = rest.partition(":")
             if not _TOKEN_NAME.fullmatch(token) or token in tokens or scope not in SCOPES:
@@ -122,6 +126,13 @@ class Reader:
                 " separated by spaces"
             )
         return hosts
+
+
+def _words(name: str, text: str) -> list[str]:
+    try:
+        return shlex.split(text)
+    except ValueError:
+        raise ConfigError(f"{name} has a quote that does not end") from None
 
 
 def _read_file(name: str, path: str) -> str:
