@@ -69,7 +69,8 @@ def _allowed_form(rule: dict[str, Any]) -> str:
 
 def _spread(entries: Mapping[str, Any], purposes: Mapping[str, str]) -> dict[str, Any]:
     """The entries of a section, with the rule for every secret given to each by name."""
-    spread = {name: entry for name, entry in entries.items() if name != EVERY_SECRET}
+    own = {EVERY_SECRET, *purposes} if EVERY_SECRET in entries else set()
+    spread = {name: entry for name, entry in entries.items() if name not in own}
     if EVERY_SECRET in entries:
         spread |= {
             name: {**entries[EVERY_SECRET], "meaning": meaning, **entries.get(name, {})}

@@ -12,7 +12,7 @@ import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
-from tasks_api.tokens import SCOPES, SHORTEST_SECRET, Token
+from tasks_api.tokens import FORM, SCOPES, SHORTEST_SECRET, Token
 
 # ASCII and C1 control characters: no host, name or password of ours holds one, and libpq ends a
 # value at NUL.
@@ -104,6 +104,11 @@ class Reader:
             if len(secret) < SHORTEST_SECRET:
                 raise ConfigError(
                     f"{name}, token {token}, has less than {SHORTEST_SECRET} characters"
+                )
+            if not FORM.fullmatch(secret):
+                raise ConfigError(
+                    f"{name}, token {token}, has characters that no header can carry: allowed are"
+                    " letters, digits and - . _ ~ + /, and = at the end"
                 )
             tokens[token] = Token.of(token, scope, secret)
         return tuple(tokens.values())

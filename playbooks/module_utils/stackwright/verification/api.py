@@ -47,13 +47,9 @@ class Api:
         transport: Transport | None = None,
         token: str = "",
     ) -> None:
-        # In UTF-8: by itself http.client takes Latin-1 only.
-        self._headers: dict[str, str | bytes] = {
-            "Accept": "application/json",
-            "Connection": "close",
-        }
+        self._headers = {"Accept": "application/json", "Connection": "close"}
         if token:
-            self._headers["Authorization"] = f"Bearer {token}".encode()
+            self._headers["Authorization"] = f"Bearer {token}"
         self._url = urlsplit(base_url)
         self._transport = transport or Transport()
         self.deadline = deadline
