@@ -118,7 +118,10 @@ def test_a_token_is_replaced_without_a_failed_request_of_the_others(stack: Stack
     def client(number: int) -> None:
         while not done.is_set():
             try:
-                if number:
+                if number == 1:
+                    change = {"description": token_hex(4)}
+                    answers.append(ask(stack, "kept", "PUT", "/tasks/1", change))
+                elif number:
                     answers.append(ask(stack, "sees", "GET", "/tasks"))
                 else:
                     key = {"Idempotency-Key": token_hex(8)}

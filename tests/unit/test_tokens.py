@@ -88,7 +88,7 @@ def test_a_missing_token_is_named_with_the_command_that_makes_it(tmp_path: Path)
 def test_a_token_in_a_plain_file_is_refused(tmp_path: Path) -> None:
     settings = f"api_auth: token\napi_tokens: {TWO}"
     secrets = {"api_token_ops": TOKEN}
-    (problem,) = resolved(tmp_path, settings, secrets, f"api_token_ci: {TOKEN}-ci").problems
+    (problem,) = resolved(tmp_path, settings, secrets, "api_token_ci: yL8-another-5822").problems
     assert problem.setting == "api_token_ci"
     assert problem.reason == "is readable in a plain file"
 
