@@ -112,6 +112,8 @@ def test_docker_and_its_logs_know_no_token(stack: Stack) -> None:
 
 
 def test_a_token_is_replaced_without_a_failed_request_of_the_others(stack: Stack) -> None:
+    created = ask(stack, "kept", "POST", "/tasks", {"title": "mine"})
+    mine = created.headers["location"]
     answers: list[Answer | str] = []
     done = threading.Event()
 
@@ -120,7 +122,7 @@ def test_a_token_is_replaced_without_a_failed_request_of_the_others(stack: Stack
             try:
                 if number == 1:
                     change = {"description": token_hex(4)}
-                    answers.append(ask(stack, "kept", "PUT", "/tasks/1", change))
+                    answers.append(ask(stack, "kept", "PUT", mine, change))
                 elif number:
                     answers.append(ask(stack, "sees", "GET", "/tasks"))
                 else:
