@@ -55,6 +55,8 @@ def stack(shared_project: Project) -> Iterator[Stack]:
         assert done.returncode == 0, done.output
         assert "proofs      13 of 13 held" in done.output
         assert "refused without a token, so is reading" in done.output
+        assert "curl --cacert" in done.output
+        assert f" -H 'Authorization: Bearer …' https://{HOST}:{port + 443}/tasks" in done.output
         yield stack
     finally:
         stack.remove()
