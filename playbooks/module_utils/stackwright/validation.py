@@ -62,10 +62,8 @@ def _reason(error: ValidationError) -> str:
         return "is too small"
     if keyword in ("maximum", "maxLength"):
         return "is too large" if keyword == "maximum" else "is too long"
-    if keyword == "minLength":
-        return "is too short"
-    if keyword == "minProperties":
-        return "is empty"
+    if keyword in ("minLength", "minProperties"):
+        return "is too short" if keyword == "minLength" else "is empty"
     if keyword == "required":
         missing = [name for name in expected if name not in instance]
         return f"lacks {', '.join(missing)}"
