@@ -109,7 +109,6 @@ class ActionModule(EnvironmentAction):
     def _claims(
         self, hosts: Iterator[dict[str, Any]], extra: set[str], skipped: list[str]
     ) -> Iterator[Claims]:
-        secrets = [name for name, setting in self.schema.items() if setting.secret]
         for host_vars in hosts:
             templar = self._templar.copy_with_new_env(available_variables=host_vars)
             try:
@@ -117,4 +116,5 @@ class ActionModule(EnvironmentAction):
             except RefusedError:
                 skipped.append(str(host_vars["inventory_hostname"]))
             else:
+                secrets = [name for name, setting in seen.schema.items() if setting.secret]
                 yield claims_of(seen.environment, seen.values, _host_of(host_vars), secrets, extra)

@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
 
 from stackwright import layout
 from stackwright.environment_action import EnvironmentAction
+from stackwright.families import with_members
 from stackwright.resolve import check_name, environment_of
 from stackwright.schema import Setting
 from stackwright.secret_vault import SecretVault
@@ -52,7 +53,7 @@ class ActionModule(EnvironmentAction):
         """Find what is missing and add it to the vault."""
         dry = bool(self._task.check_mode)
         environment = environment_of(variables)
-        schema = self.schema
+        schema, variables = with_members(self.schema, variables, self._templar)
         inventory = Path(str(variables.get("inventory_file") or layout.INVENTORIES))
         check_name(environment, schema["stack_environment"], inventory)
         folder = inventory if inventory.is_dir() else inventory.parent

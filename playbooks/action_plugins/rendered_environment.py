@@ -5,7 +5,7 @@ that nothing runs that was not validated. With false only the manifest is read, 
 looked at and stopped whatever became of its settings.
 The fact has ``environment``, ``project``, ``runtime``, ``base_images`` (registry or distro),
 ``images`` and ``stand_ins`` (references by service and by kind), ``services`` in start order, ``output_dir``,
-``project_dir``, ``secret_settings`` (names), ``running`` (the runtimes it runs in now), ``evidence`` and ``logs``
+``project_dir``, ``secret_settings`` (variables), ``running`` (the runtimes it runs in now), ``evidence`` and ``logs``
 (commands that tell what happened), and when current ``settings`` (all that may be shown) and ``access`` (see
 stackwright.access).
 """
@@ -22,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
 from stackwright import layout
 from stackwright.access import access, evidence_commands
 from stackwright.environment_action import EnvironmentAction
+from stackwright.families import with_members
 from stackwright.prepare import prepare
 from stackwright.resolve import environment_of
 from stackwright.running import running_runtimes
@@ -45,7 +46,7 @@ class ActionModule(EnvironmentAction):
             }
         facts = {name: value for name, value in manifest.items() if name != "files"}
         facts |= {"output_dir": str(output), "project_dir": str(layout.PROJECT), "settings": {}}
-        facts["secret_settings"] = [name for name, setting in self.schema.items() if setting.secret]
+        facts["secret_settings"] = self._secret_variables(variables)
         facts["running"] = running_runtimes(output, manifest["project"])
         where = (manifest["runtime"], str(output), manifest["services"])
         facts["evidence"] = evidence_commands(*where)
@@ -63,6 +64,16 @@ class ActionModule(EnvironmentAction):
             }
             facts["access"] = access(*where, values)
         return {"ansible_facts": {"_stack": facts}}
+
+    def _secret_variables(self, variables: Mapping[str, Any]) -> list[str]:
+        """The variables with the secrets: the settings, or for members of families that are not set the vault's."""
+        schema, _ = with_members(self.schema, variables, self._templar)
+        names = [
+            setting.name if setting.name in variables else setting.vault_variable
+            for setting in schema.values()
+            if setting.secret
+        ]
+        return [name for name in names if name in variables]
 
     def _stale(self, values: dict[str, Any], manifest: dict[str, Any]) -> str:
         """Why the rendered files are not what the settings ask for, or nothing."""

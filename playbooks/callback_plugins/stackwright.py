@@ -33,6 +33,8 @@ def summary_lines(stack: Mapping[str, Any], proven: Mapping[str, Any], seconds: 
     """The summary of one environment: ``proven`` is the result of verify_environment."""
     access = stack["access"]
     trust = f" --cacert {os.path.relpath(access['ca_path'])}" if access.get("ca_path") else ""
+    open_reads = stack["settings"]["api_public_reads"]
+    bearer = "" if open_reads else " -H 'Authorization: Bearer …'"
     services = [f"{name} {version}" for name, version in proven["services"].items()]
     which = "" if stack["environment"] == "dev" else f" ENV={stack['environment']}"
     rows = {
@@ -42,7 +44,7 @@ def summary_lines(stack: Mapping[str, Any], proven: Mapping[str, Any], seconds: 
         "tasks": f"{proven['seeded_tasks']} seeded tasks found",
         "proofs": f"{len(proven['proofs'])} of {len(proven['proofs'])} held",
         "seconds": seconds,
-        "next": f"curl{trust} {access['url']}/tasks"
+        "next": f"curl{trust}{bearer} {access['url']}/tasks"
         + "".join(f"   make {target}{which}" for target in ("status", "logs", "down")),
     }
     head = f"Environment {stack['environment']} is up and verified"

@@ -52,6 +52,9 @@ options:
   edge: {type: dict, default: {}, description: "The proxy the API is reached through: host, address, http_port,
     hsts_seconds, max_body_bytes, ca_command. Empty: none."}
   ca_path: {type: path, default: "", description: "Where to keep what ca_command prints, for clients. Empty: nowhere."}
+  token_file: {type: path, default: "", description: "File with a token of the API that may do everything. Empty: none
+    is asked for."}
+  public_reads: {type: bool, default: true, description: Whether tasks may be read without a token.}
   seed_tasks: {type: list, elements: dict, default: [], description: Tasks that the schema brings with it.}
   schema_version: {type: int, description: Highest migration; by default any, without a gap.}
   roles: {type: dict, default: {}, description: Service name per role api, database and cache.}
@@ -93,6 +96,8 @@ ARGUMENTS = {
     "address_command": {"type": "list", "elements": "str", "default": []},
     "edge": {"type": "dict", "default": {}},
     "ca_path": {"type": "str", "default": ""},
+    "token_file": {"type": "str", "default": "", "no_log": False},
+    "public_reads": {"type": "bool", "default": True},
     "seed_tasks": {
         "type": "list",
         "elements": "dict",
@@ -114,14 +119,15 @@ ARGUMENTS = {
 }
 
 
-def target_of(arguments: Mapping[str, Any]) -> Target:
-    """The target that the module's arguments describe."""
+def target_of(arguments: Mapping[str, Any], token: str = "") -> Target:
+    """The target that the module's arguments describe, with the token in its file."""
     same = (
         "environment runtime base_url sql_command redis_command sql_environment address_command schema_version "
-        "cache_ttl deadline health_wait"
+        "cache_ttl deadline health_wait public_reads"
     )
     return Target(
         **{name: arguments[name] for name in same.split()},
+        token=token,
         seed_tasks=[SeedTask(**task) for task in arguments["seed_tasks"]],
         closed_ports=[ClosedPort(**port) for port in arguments["closed_ports"]],
         edge=Edge(**arguments["edge"]) if arguments["edge"] else None,
@@ -133,6 +139,18 @@ def target_of(arguments: Mapping[str, Any]) -> Target:
 
 def _commands(given: Mapping[str, Any]) -> dict[str, list[str]]:
     return {name: [str(word) for word in argv or []] for name, argv in given.items()}
+
+
+def _token(module: AnsibleModule) -> str:
+    """The token, which is never an argument: arguments are logged."""
+    path = module.params["token_file"]
+    try:
+        return Path(path).read_text(encoding="utf-8") if path else ""
+    except OSError as error:
+        reason = error.strerror
+    fix = "verify as the user who rendered the environment, or as root"
+    module.fail_json(msg=f"the token {path} cannot be read: {reason}; {fix}")
+    raise AssertionError("fail_json ends the module")
 
 
 def _keep_authority(module: AnsibleModule) -> None:
@@ -163,9 +181,10 @@ def main() -> None:
         )
     signal.signal(signal.SIGTERM, _stop)
     path = Path(module.params["report_path"])
-    secrets = [*module.params["secrets"]]
+    token = _token(module)
+    secrets = [*module.params["secrets"], token]
     try:
-        outcome = verify(target_of(module.params), path.parent, Masker(secrets))
+        outcome = verify(target_of(module.params, token), path.parent, Masker(secrets))
         report.write(path, outcome)
     except OSError as error:
         module.fail_json(msg=f"the report {path} cannot be written: {error.strerror}")

@@ -120,16 +120,23 @@ def test_a_browser_may_ask_without_a_token(make_client: MakeClient) -> None:
 
 def test_tokens_come_from_files(tmp_path: Path) -> None:
     for name in ("ci", "ops"):
-        (tmp_path / name).write_text(f"{name}-secret-é-0123456789\n", encoding="utf-8")
+        (tmp_path / name).write_text(f"{name}-secret-+/0123456789==\n", encoding="utf-8")
     tokens = f"ci:write:{tmp_path}/ci ops:admin:{tmp_path}/ops"
     environ = {"DB_PASSWORD": "x", "API_TOKENS": tokens, "API_PUBLIC_READS": "false"}
     config = Config.from_environment(environ)
     assert config.tokens == (
-        Token.of("ci", "write", "ci-secret-é-0123456789"),
-        Token.of("ops", "admin", "ops-secret-é-0123456789"),
+        Token.of("ci", "write", "ci-secret-+/0123456789=="),
+        Token.of("ops", "admin", "ops-secret-+/0123456789=="),
     )
     assert config.public_reads is False
     assert "secret" not in repr(config)
+
+
+def test_a_path_with_a_space_is_quoted(tmp_path: Path) -> None:
+    (tmp_path / "my ci").write_text("s3cret-0123456789")
+    environ = {"DB_PASSWORD": "x", "API_TOKENS": f"'ci:write:{tmp_path}/my ci'"}
+    (token,) = Config.from_environment(environ).tokens
+    assert token == Token.of("ci", "write", "s3cret-0123456789")
 
 
 @pytest.mark.parametrize(
@@ -143,12 +150,17 @@ def test_tokens_come_from_files(tmp_path: Path) -> None:
         "ci:write:{good} ci:read:{good}",
         "ci:write:{missing}",
         "ci:write:{short}",
+        "ci:write:{odd}",
+        "ci:write:{spaced}",
+        "ci:write:'{good}",
     ],
 )
 def test_wrong_tokens_end_the_start(tmp_path: Path, tokens: str) -> None:
     (tmp_path / "good").write_text("s3cret-0123456789")
     (tmp_path / "short").write_text("s3cret")
-    files = {name: tmp_path / name for name in ("good", "short", "missing")}
+    (tmp_path / "odd").write_text("s3cret-é-0123456789")
+    (tmp_path / "spaced").write_text("s3cret-0123 456789")
+    files = {name: tmp_path / name for name in ("good", "short", "odd", "spaced", "missing")}
     with pytest.raises(ConfigError, match="^API_TOKENS") as caught:
         Config.from_environment({"DB_PASSWORD": "x", "API_TOKENS": tokens.format(**files)})
     assert "s3cret" not in str(caught.value)

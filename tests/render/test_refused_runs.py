@@ -85,7 +85,7 @@ class TestVault:
     ) -> None:
         run = project.run("playbooks/render.yml", *self.INVENTORY)
         assert run.returncode != 0
-        assert "environment prod: 5 problems, nothing was written" in run.output
+        assert "environment prod: 8 problems, nothing was written" in run.output
         assert "db_password: 'vault_db_password' is undefined" in run.output
         assert "`make secrets ENV=prod` generates one" in run.output
         assert "inventories/group_vars/prod/vault.yml" in run.output

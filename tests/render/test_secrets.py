@@ -51,7 +51,7 @@ def test_from_nothing_to_a_rendered_prod(project: Project) -> None:
     assert run.returncode == 0, run.output
     assert recap(run.output)["changed"] == 1
     secrets = secrets_in(project)
-    assert len(secrets) == len(set(secrets.values())) == 5
+    assert len(secrets) == len(set(secrets.values())) == 8
     assert (project.folder / VAULT).stat().st_mode & 0o777 == 0o600
     rendered = project.render("-i", "inventories/prod.yml")
     assert rendered.returncode == 0, rendered.output

@@ -6,7 +6,7 @@ import json
 import socket
 import subprocess
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -71,14 +71,16 @@ class Stack:
         """``docker exec …`` in a service's container."""
         return run("docker", "exec", f"{self.prefix}{service}", *words)
 
-    def request(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
-        """Status and JSON of one request to the API."""
+    def request(
+        self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
+    ) -> tuple[int, Any]:
+        """Status and JSON of one request to the API. Raises urllib.error.HTTPError for an error."""
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(
             f"http://localhost:{self.port}{path}",
             data=data,
             method=method,
-            headers={"Content-Type": "application/json"},
+            headers={"Content-Type": "application/json", **(headers or {})},
         )
         with urllib.request.urlopen(request, timeout=30) as response:
             return response.status, json.load(response)

@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Iterator
+from typing import Any
+from urllib.error import HTTPError
 
 import pytest
 
@@ -21,6 +23,8 @@ MARK = "lEaK7f3a"
 VAULT = "inventories/group_vars/swleak/vault.yml"
 DIFFICULT = " \"q'uo\\te $x ${y} #z `id` %s {{ a }} ½ ª ﬁ é🎉 مرحبا "
 KINDS = ("db", "db_app", "db_backup", "db_monitor", "cache")
+TOKENS = {"operator": "admin", "writer": "write"}
+TOKEN_SECRETS = tuple(f"api_token_{name}" for name in TOKENS)
 SERVICES = ("banco-dados", "cache-redis", "api-web")
 PLAYBOOK = """---
 - hosts: all
@@ -37,9 +41,15 @@ connection.cursor().execute("DROP TABLE tasks")
 """
 
 
+def token(name: str, generation: int) -> str:
+    """A marked token; a header carries no difficult ones."""
+    return f"{MARK}-{name}-{generation}-._~+/=="
+
+
 def vault(generation: int) -> str:
     """A vault with a marked secret for every purpose."""
     secrets = {f"vault_{kind}_password": f"{MARK}-{kind}-{generation}{DIFFICULT}" for kind in KINDS}
+    secrets |= {f"vault_api_token_{name}": token(name, generation) for name in TOKENS}
     # JSON is YAML, and !unsafe keeps what looks like a template from being one.
     lines = (
         f"{name}: !unsafe {json.dumps(text, ensure_ascii=False)}\n"
@@ -55,6 +65,7 @@ class Leaky(Stack):
         super().__init__(project, "swleak", "swleak-", port)
         self.watch = ProcessWatch(MARK.encode())
         self.said = ""
+        self.generation = 1
 
     def play(self, playbook: str, *arguments: str, **variables: str) -> Run:
         variables["ANSIBLE_VAULT_PASSWORD_FILE"] = str(self.project.password_file)
@@ -63,6 +74,11 @@ class Leaky(Stack):
         self.said += done.output
         return done
 
+    def ask(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+        """A request with a token that may write."""
+        bearer = f"Bearer {token('writer', self.generation)}"
+        return self.request(method, path, body, {"Authorization": bearer})
+
     def names(self) -> list[str]:
         return [f"{self.prefix}{name}" for name in SERVICES]
 
@@ -70,7 +86,10 @@ class Leaky(Stack):
 @pytest.fixture(scope="module")
 def stack(shared_project: Project) -> Iterator[Leaky]:
     port = free_port()
-    settings = f"api_port: {port}\nstack_health_interval_seconds: 1\napi_log_level: DEBUG\n"
+    settings = (
+        f"api_port: {port}\nstack_health_interval_seconds: 1\napi_log_level: DEBUG\n"
+        f"api_log_format: json\napi_auth: token\napi_tokens: {TOKENS}\n"
+    )
     shared_project.environment("swleak", settings)
     shared_project.write(VAULT, vault(1))
     one = Leaky(shared_project, port)
@@ -78,6 +97,11 @@ def stack(shared_project: Project) -> Iterator[Leaky]:
         done = one.site("-vvv", "--diff")
         assert done.returncode == 0, done.output[-6000:].replace(MARK, "MARK")
         one.request("GET", "/tasks")
+        status, created = one.ask("POST", "/tasks", {"title": "by a token"})
+        assert status == 201
+        assert one.ask("DELETE", f"/tasks/{created['task']['id']}")[0] == 200
+        with pytest.raises(HTTPError, match="401"):
+            one.request("POST", "/tasks", {"title": "by nobody"})
         yield one
     finally:
         one.remove()
@@ -106,8 +130,9 @@ def test_no_rendered_file_but_the_secret_ones_holds_a_secret(stack: Leaky) -> No
     expected = {
         "banco-dados": ("db_password", "db_app_password", "db_backup_password", "db_monitor_password"),
         "cache-redis": ("cache_password",),
-        "api-web": ("db_app_password", "cache_password"),
-        "embedded": ("db_password", "db_app_password", "db_backup_password", "db_monitor_password", "cache_password"),
+        "api-web": ("db_app_password", "cache_password", *TOKEN_SECRETS),
+        "embedded": ("db_password", "db_app_password", "db_backup_password", "db_monitor_password", "cache_password",
+                     *TOKEN_SECRETS),
     }  # fmt: skip
     assert holding == {f"secrets/{who}/{name}" for who, names in expected.items() for name in names}
     assert {"manifest.json", "verify.json", "env/api-web.env"} <= tree(stack.folder).keys()
@@ -180,9 +205,9 @@ def test_ansible_and_its_reports_say_no_secret(stack: Leaky) -> None:
 
 
 def test_the_api_works_as_a_role_that_cannot_drop_a_table(stack: Leaky) -> None:
-    status, created = stack.request("POST", "/tasks", {"title": "kept"})
+    status, created = stack.ask("POST", "/tasks", {"title": "kept"})
     assert status == 201
-    assert stack.request("DELETE", f"/tasks/{created['task']['id']}")[0] == 200
+    assert stack.ask("DELETE", f"/tasks/{created['task']['id']}")[0] == 200
     roles = "SELECT DISTINCT usename FROM pg_stat_activity WHERE application_name LIKE 'tasks_api%'"
     shown = stack.exec("banco-dados", "psql", "-XAtU", "admin", "-d", "tasks_db", "-c", roles)
     assert shown.stdout.strip() == "tasks_app"
@@ -208,6 +233,11 @@ def test_changed_secrets_take_effect_with_the_next_run(stack: Leaky) -> None:
     stack.project.write(VAULT, vault(2))
     done = stack.site("-vvv", "--diff")
     assert done.returncode == 0, done.output[-6000:].replace(MARK, "MARK")
+    with pytest.raises(HTTPError, match="401"):
+        stack.ask("DELETE", "/tasks/0")
+    stack.generation = 2
+    with pytest.raises(HTTPError, match="404"):
+        stack.ask("DELETE", "/tasks/0")
     assert {name for name, started in stack.containers().items() if before[name] != started} == {
         *before
     }

@@ -17,6 +17,7 @@ PARTS = ("playbooks", "templates", "app", "inventories", "site.yml", "ansible.cf
 VAULT_PASSWORD = "the vault's own password"
 GOOD_SECRET = "pT7-unlikely to be guessed-9z"
 OTHER_SECRETS = ("db_app_password", "db_backup_password", "db_monitor_password", "cache_password")
+PROD_TOKENS = ("operator", "writer", "reader")
 RUN_SECONDS = 900  # only to end a run that hangs; a first run builds all images
 
 
@@ -129,8 +130,9 @@ def like_dev(password: str) -> str:
 
 
 def other_secrets() -> str:
-    """All secrets but db_password, good ones, for a vault."""
-    return "".join(f"vault_{name}: {GOOD_SECRET}, {name}\n" for name in OTHER_SECRETS)
+    """All secrets but db_password, good ones, for a vault; prod's tokens are among them."""
+    tokens = "".join(f"vault_api_token_{name}: pT7-unlikely-9z-{name}\n" for name in PROD_TOKENS)
+    return tokens + "".join(f"vault_{name}: {GOOD_SECRET}, {name}\n" for name in OTHER_SECRETS)
 
 
 def good_vault(secret: str = GOOD_SECRET) -> str:

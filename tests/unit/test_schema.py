@@ -55,6 +55,7 @@ def test_every_rule_of_the_shipped_schema_is_valid_json_schema() -> None:
         "db_backup_password",
         "db_monitor_password",
         "cache_password",
+        "api_token_NAME",
     ]
     for setting in settings.values():
         Draft202012Validator.check_schema(setting.rule)

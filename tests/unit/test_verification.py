@@ -39,13 +39,50 @@ def test_a_sound_environment_keeps_every_promise(stack: Stack) -> None:
 
     assert outcome.message == ""
     assert [proof.name for proof in outcome.proofs] == [
-        name for name, _ in PROOFS if name != "edge"
+        name for name, _ in PROOFS if name not in ("edge", "tokens")
     ]
     assert all(proof.ok and "\n" not in proof.line for proof in outcome.proofs)
     assert outcome.services == {"api-web": "1.2.3", "banco-dados": "16.14", "cache-redis": "7.0.15"}
     assert outcome.seeded_tasks == 3
     assert "3 seeded tasks found" in outcome.proofs[3].text
     assert "database, then cache" in outcome.proofs[4].text
+    assert_clean(stack)
+
+
+SECRET = "tOk3n-of-the-verifier"
+
+
+@pytest.mark.parametrize("public_reads", [True, False])
+def test_it_works_with_a_token_and_proves_that_others_need_one(
+    stack: Stack, public_reads: bool
+) -> None:
+    stack.token, stack.public_reads = SECRET, public_reads
+    outcome = run(stack, token=SECRET, public_reads=public_reads)
+    assert outcome.message == ""
+    proof = next(proof for proof in outcome.proofs if proof.name == "tokens")
+    assert "refused without a token" in proof.text
+    assert ("reading is open" in proof.text) == public_reads
+    assert SECRET not in json.dumps(outcome.as_json()) + repr(stack.target(token=SECRET))
+    assert_clean(stack)
+
+
+@pytest.mark.parametrize(
+    ("fault", "word"),
+    [
+        ("open-writes", "POST /tasks answers 401"),
+        ("open-metrics", "GET /metrics answers 401"),
+        ("open-cache", "GET /cache/stats answers 401"),
+        ("other-reads", "GET /tasks?limit=1 answers 200"),
+        ("no-challenge", "WWW-Authenticate: Bearer"),
+    ],
+)
+def test_an_api_that_lets_strangers_in_is_named_and_cleaned_up(
+    stack: Stack, fault: str, word: str
+) -> None:
+    stack.token, stack.faults = SECRET, {fault}
+    outcome = run(stack, token=SECRET, expected_services={})
+    assert outcome.proofs[-1].name == "tokens"
+    assert word in outcome.message
     assert_clean(stack)
 
 

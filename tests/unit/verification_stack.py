@@ -73,6 +73,8 @@ class Stack:
     path: Path
     port: int = 0
     faults: set[str] = field(default_factory=set)
+    token: str = ""
+    public_reads: bool = True
 
     def read(self) -> dict[str, Any]:
         state: dict[str, Any] = json.loads(self.path.read_text())
@@ -151,12 +153,29 @@ class _Api:
         size = int(environ.get("CONTENT_LENGTH") or 0)
         body = json.loads(environ["wsgi.input"].read(size) or b"{}")
         self.state, self.faults = self.stack.read(), self.stack.faults
-        status, answer = self.answer(environ["REQUEST_METHOD"], environ["PATH_INFO"], body)
+        method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
+        if self.is_barred(method, path, environ.get("HTTP_AUTHORIZATION", "")):
+            status, answer = 401, {"error": {"code": "unauthorized"}}
+        else:
+            status, answer = self.answer(method, path, body)
         self.stack.write(self.state)
         payload = json.dumps(answer).encode()
         headers = [("Content-Type", "application/json"), ("Content-Length", str(len(payload)))]
+        if status == 401 and "no-challenge" not in self.faults:
+            headers.append(("WWW-Authenticate", "Bearer"))
         start(f"{status} Whatever", headers)
         return [payload]
+
+    def is_barred(self, method: str, path: str, given: str) -> bool:
+        if not self.stack.token or given == f"Bearer {self.stack.token}":
+            return False
+        if path in ("/metrics", "/cache/stats"):
+            return f"open-{path[1:].partition('/')[0]}" not in self.faults
+        if method != "GET":
+            return "open-writes" not in self.faults
+        return path.startswith("/tasks") and self.stack.public_reads == (
+            "other-reads" in self.faults
+        )
 
     def answer(self, method: str, path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         if path == "/health":
@@ -165,6 +184,8 @@ class _Api:
             }
             parts = ("api", "cache", "database")
             return 200, {part: "unhealthy" if part in sick else "healthy" for part in parts}
+        if path in ("/metrics", "/cache/stats"):
+            return 200, {}
         if path == "/":
             return 200, {"name": "Tasks API", "version": "1.2.3"}
         if f"{method.lower()}-500" in self.faults:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from .tokens import token_file
+
 LOG_LINES = "50"
 ADDRESSES = (
     'docker compose --file "$0/docker-compose.yml" ps --quiet'
@@ -132,5 +134,6 @@ def access(output_dir: str, services: Sequence[str], settings: Mapping[str, Any]
         # Docker's proxy of a published port has the container's address in its command line: an open port without it
         # belongs to somebody else's program.
         "addresses": ["sh", "-c", ADDRESSES, output_dir],
+        "token_file": token_file(settings["api_tokens"], f"{output_dir}/secrets/api-web"),
         **edge,
     }

@@ -27,6 +27,7 @@ class EnvironmentAction(ActionBase):  # type: ignore[misc]
     _supports_check_mode = True
     _hidden: tuple[str, ...] = ()
     _environment = ""
+    _schema: dict[str, Setting] | None = None
 
     @abstractmethod
     def act(self, variables: Mapping[str, Any]) -> dict[str, Any]:
@@ -52,13 +53,16 @@ class EnvironmentAction(ActionBase):  # type: ignore[misc]
 
     @property
     def schema(self) -> dict[str, Setting]:
-        """Every setting by name."""
-        return load_schema(layout.SCHEMA_FILE)
+        """Every setting by name; once ``settings`` were read, with the members of families in place of those."""
+        return self._schema or load_schema(layout.SCHEMA_FILE)
 
     def settings(self, variables: Mapping[str, Any]) -> dict[str, Any]:
         """All settings as plain data, validated. Raises RefusedError."""
-        values = resolve_environment(variables, self._templar, self._loader)
-        self._environment = values["stack_environment"]
-        hidden = (values[name] for name, setting in self.schema.items() if not setting.printable)
+        found = resolve_environment(variables, self._templar, self._loader)
+        self._environment = found.environment
+        self._schema = found.schema
+        hidden = (
+            found.values[name] for name, setting in found.schema.items() if not setting.printable
+        )
         self._hidden = tuple(text for text in hidden if text)
-        return values
+        return found.values

@@ -145,7 +145,7 @@ def _known_secrets(strict: Claims, relaxed: Claims) -> list[Problem]:
             vault,
         )
         for name, digest in strict.secrets.items()
-        if digest == relaxed.secrets.get(name)
+        if digest in relaxed.secrets.values()
     ]
 
 

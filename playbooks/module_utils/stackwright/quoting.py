@@ -11,6 +11,8 @@ import json
 import re
 from typing import Any
 
+from .tokens import token_files
+
 # What may stand raw in a double-quoted YAML scalar, besides being no control character: the rest is escaped.
 NOT_PRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 
@@ -52,4 +54,10 @@ def sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-FILTERS = {"yaml": yaml_scalar, "compose": compose_scalar, "env": env_value, "sha256": sha256}
+FILTERS = {
+    "yaml": yaml_scalar,
+    "compose": compose_scalar,
+    "env": env_value,
+    "sha256": sha256,
+    "token_files": token_files,
+}

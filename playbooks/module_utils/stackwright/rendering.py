@@ -26,6 +26,7 @@ from .images import Image
 from .leftovers import is_leftover
 from .postgres_options import postgres_options
 from .quoting import FILTERS
+from .tokens import PREFIX as TOKEN
 from .unprivileged import process_user
 
 PUBLIC, PRIVATE, SECRET = 0o644, 0o600, 0o400
@@ -133,7 +134,7 @@ def _secret_files(
 ) -> dict[str, RenderedFile]:
     """One file per service and secret, for that service's user only; embedded processes share one user.
 
-    What is made of secrets (``templates/secrets/<service>/``) is one too, and has no other way to its service.
+    What is made of secrets (``templates/secrets/<service>/``) and tokens are files always.
     The address of a package index, which may hold a password, is for whoever builds.
     """
     files = {}
@@ -149,8 +150,11 @@ def _secret_files(
             for template in _templates_of(environment)
             if template.startswith(folder)
         }
-        if context["secrets_delivery"] == "file":
-            contents |= {name: str(context[name]).encode() for name in service["secrets"]}
+        contents |= {
+            name: str(context[name]).encode()
+            for name in service["secrets"]
+            if context["secrets_delivery"] == "file" or name.startswith(TOKEN)
+        }
         uid = int(service["user"].partition(":")[0])
         for name, path in service.get("files", {}).items():
             files[folder + name] = RenderedFile(_read(path), SECRET, uid)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from ansible.template import Templar
 from ansible.utils.vars import load_extra_vars
 
 from . import layout
+from .families import with_members
 from .problems import Problem, RefusedError
 from .rules import cross_field_problems
 from .schema import Setting, load_schema
@@ -61,11 +62,15 @@ def environment_of(task_vars: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True)
 class Resolution:
-    """What is known of an environment: ``values`` are the settings that passed the schema, all without ``problems``."""
+    """What is known of an environment: ``values`` are the settings that passed the schema, all without ``problems``.
+
+    ``schema`` are its settings, members of families among them.
+    """
 
     environment: str
     values: dict[str, Any]
     problems: list[Problem]
+    schema: dict[str, Setting] = field(default_factory=dict)
 
 
 def check_name(environment: str, setting: Setting, inventory: Path) -> None:
@@ -103,6 +108,8 @@ def look_at_environment(
     )
 
     names = {str(name) for name in task_vars if not str(name).startswith(FREE_PREFIXES)} - MAGIC
+    names -= {name for name, setting in schema.items() if setting.each}
+    schema, task_vars = with_members(schema, task_vars, templar)
     problems = unknown_settings(schema, names - set(schema), sources)
     problems += hidden_settings(schema, environment, sources)
     values, unresolved = resolve_values(schema, task_vars, templar, environment, sources)
@@ -119,15 +126,15 @@ def look_at_environment(
     if not problems:
         problems = cross_field_problems(values, sources) + secret_problems(schema, values, sources)
         problems += catalogue_secret_problems(schema, values, sources)
-    return Resolution(environment, values, problems)
+    return Resolution(environment, values, problems, schema)
 
 
 def resolve_environment(
     task_vars: Mapping[str, Any], templar: Templar, loader: DataLoader
-) -> dict[str, Any]:
-    """All settings of the host's environment as plain data, validated. Raises RefusedError with every problem found."""
+) -> Resolution:
+    """The host's environment, validated. Raises RefusedError with every problem found."""
     extra = set(load_extra_vars(loader)) if context.CLIARGS.get("extra_vars") else set()
     found = look_at_environment(task_vars, templar, extra)
     if found.problems:
         raise RefusedError(found.environment, found.problems)
-    return found.values
+    return found

@@ -16,6 +16,7 @@ from .leftovers import is_leftover
 from .problems import Problem
 from .reserved_variables import reserved_variable_problems
 from .setting_sources import Sources
+from .tokens import token_problems
 
 Values = Mapping[str, Any]
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -235,6 +236,7 @@ RULES: list[Callable[[Values], list[tuple[str, str, str]]]] = [
     reserved_variable_problems,
     _roles,
     _cache_user,
+    token_problems,
 ]
 
 

@@ -17,13 +17,16 @@ from . import layout
 from .default_comments import first_sentence, read_defaults
 from .secret_advice import vault_of
 
-OWN_KEYWORDS = {"meaning", "unit", "allowed", "secret", "private"}
+OWN_KEYWORDS = {"meaning", "unit", "allowed", "secret", "private", "each"}
 EVERY_SECRET = "*"
 
 
 @dataclass(frozen=True)
 class Setting:
-    """One setting: ``rule`` is its JSON Schema, ``section`` the group_vars/all file with its default."""
+    """One setting: ``rule`` is its JSON Schema, ``section`` the group_vars/all file with its default.
+
+    With ``each`` it is a family, see ``families``: one setting for each name in the setting that ``each`` names.
+    """
 
     name: str
     section: str
@@ -33,6 +36,7 @@ class Setting:
     secret: bool
     rule: dict[str, Any]
     private: bool = False
+    each: str = ""
 
     @property
     def vault_variable(self) -> str:
@@ -65,10 +69,11 @@ def _allowed_form(rule: dict[str, Any]) -> str:
 
 def _spread(entries: Mapping[str, Any], purposes: Mapping[str, str]) -> dict[str, Any]:
     """The entries of a section, with the rule for every secret given to each by name."""
-    spread = {name: entry for name, entry in entries.items() if name != EVERY_SECRET}
+    own = {EVERY_SECRET, *purposes} if EVERY_SECRET in entries else set()
+    spread = {name: entry for name, entry in entries.items() if name not in own}
     if EVERY_SECRET in entries:
         spread |= {
-            name: {**entries[EVERY_SECRET], "meaning": meaning}
+            name: {**entries[EVERY_SECRET], "meaning": meaning, **entries.get(name, {})}
             for name, meaning in purposes.items()
         }
     return spread
@@ -93,6 +98,7 @@ def parse_schema(
                 allowed=entry.get("allowed") or _allowed_form(rule),
                 secret=entry.get("secret", False),
                 private=entry.get("private", False),
+                each=entry.get("each", ""),
                 rule=rule,
             )
     return settings

@@ -63,7 +63,7 @@ def _reason(error: ValidationError) -> str:
     if keyword in ("maximum", "maxLength"):
         return "is too large" if keyword == "maximum" else "is too long"
     if keyword in ("minLength", "minProperties"):
-        return "is empty"
+        return "is too short" if keyword == "minLength" else "is empty"
     if keyword == "required":
         missing = [name for name in expected if name not in instance]
         return f"lacks {', '.join(missing)}"

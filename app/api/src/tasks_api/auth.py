@@ -42,6 +42,17 @@ class Forbidden(ApiError):
         )
 
 
+def needed_scope(method: str, path: str, public_reads: bool) -> str | None:
+    """The scope that a request needs, if any."""
+    if path in _OPEN:  # other methods are none of theirs: 405
+        return None
+    if path.startswith(("/cache/", "/metrics")):
+        return "admin"
+    if method not in _READS:
+        return "write"
+    return None if public_reads else "read"
+
+
 class Guard:
     """Lets requests pass, or not.
 
@@ -56,7 +67,7 @@ class Guard:
 
     def check(self, environ: Mapping[str, Any]) -> None:
         """Return if the request may be served. Raises Unauthorized, Forbidden."""
-        needed = self._needed(environ["REQUEST_METHOD"], environ["PATH_INFO"])
+        needed = needed_scope(environ["REQUEST_METHOD"], environ["PATH_INFO"], self._public_reads)
         if needed is None:
             return
         kind, _, secret = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
@@ -65,16 +76,6 @@ class Guard:
             raise Unauthorized
         if SCOPES.index(token.scope) < SCOPES.index(needed):
             raise Forbidden(needed)
-
-    def _needed(self, method: str, path: str) -> str | None:
-        """The scope that a request needs, if any."""
-        if path in _OPEN and method in _READS:
-            return None
-        if path.startswith(("/cache/", "/metrics")):
-            return "admin"
-        if method not in _READS:
-            return "write"
-        return None if self._public_reads else "read"
 
     def _find(self, secret: str) -> Token | None:
         # WSGI gives bytes as Latin-1 (PEP 3333). All are compared, each in constant time: how long

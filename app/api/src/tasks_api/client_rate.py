@@ -27,6 +27,18 @@ _SIZE = _ROWS * _SLOTS * 8
 _SECOND = 1_000_000_000
 
 
+class TooManyRequests(ApiError):
+    """429: the client asks too often; `seconds` is when to come back."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(
+            429,
+            "too_many_requests",
+            "This client asks too often.",
+            headers={"Retry-After": str(seconds)},
+        )
+
+
 class ClientRate:
     """The limit for each client of one container.
 
@@ -51,18 +63,9 @@ class ClientRate:
         self._points = memoryview(_memory(folder) if rate else bytearray(8)).cast("q")
 
     def check(self, client: str) -> None:
-        """Count a request.
-
-        Raises:
-            ApiError: 429, the client asks too often; it says when to come back.
-        """
+        """Count a request. Raises TooManyRequests."""
         if seconds := self.seconds_to_wait(client):
-            raise ApiError(
-                429,
-                "too_many_requests",
-                "This client asks too often.",
-                headers={"Retry-After": str(seconds)},
-            )
+            raise TooManyRequests(seconds)
 
     def seconds_to_wait(self, client: str) -> int:
         """0, and the request is counted; or after how many seconds the next one is welcome."""

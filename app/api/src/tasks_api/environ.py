@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
-from tasks_api.tokens import SCOPES, SHORTEST_SECRET, Token
+from tasks_api.tokens import FORM, SCOPES, SHORTEST_SECRET, Token
 
 # ASCII and C1 control characters: no host, name or password of ours holds one, and libpq ends a
 # value at NUL.
@@ -86,9 +87,12 @@ class Reader:
         raise ConfigError(f"{name} must be one of {', '.join(allowed)}")
 
     def tokens(self, name: str) -> tuple[Token, ...]:
-        """``NAME:SCOPE:FILE``, separated by spaces; without any, no token is asked for."""
+        """``NAME:SCOPE:FILE``, separated by spaces; without any, no token is asked for.
+
+        A path with a space in it is quoted as for a shell.
+        """
         tokens: dict[str, Token] = {}
-        for entry in (self.optional(name) or "").split():
+        for entry in _words(name, self.optional(name) or ""):
             token, _, rest = entry.partition(":")
             scope, _, file = rest.partition(":")
             if not _TOKEN_NAME.fullmatch(token) or token in tokens or scope not in SCOPES:
@@ -100,6 +104,11 @@ class Reader:
             if len(secret) < SHORTEST_SECRET:
                 raise ConfigError(
                     f"{name}, token {token}, has less than {SHORTEST_SECRET} characters"
+                )
+            if not FORM.fullmatch(secret):
+                raise ConfigError(
+                    f"{name}, token {token}, has characters that no header can carry: allowed are"
+                    " letters, digits and - . _ ~ + /, and = at the end"
                 )
             tokens[token] = Token.of(token, scope, secret)
         return tuple(tokens.values())
@@ -122,6 +131,13 @@ class Reader:
                 " separated by spaces"
             )
         return hosts
+
+
+def _words(name: str, text: str) -> list[str]:
+    try:
+        return shlex.split(text)
+    except ValueError:
+        raise ConfigError(f"{name} has a quote that does not end") from None
 
 
 def _read_file(name: str, path: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response
 
 from tasks_api import __version__, metrics, openapi, queries
+from tasks_api.admission import Admission
 from tasks_api.answers import JSON, Health, Index, Liveness, State
 from tasks_api.database import Database
 from tasks_api.errors import RETRY_AFTER_SECONDS, Unavailable
@@ -54,7 +55,7 @@ def show_metrics() -> Response:
 @describe({200: JSON})
 def describe_api() -> Response:
     """Describe the API for programs: OpenAPI 3.1."""
-    return Response(openapi.document(), content_type=JSON)
+    return Response(openapi.document(Admission.of(services().config)), content_type=JSON)
 
 
 def _serves_tasks(database: Database) -> bool:

@@ -16,6 +16,7 @@ from msgspec import NODEFAULT, UNSET, Struct
 from msgspec.structs import fields
 
 from tasks_api import __version__
+from tasks_api.admission import Admission
 from tasks_api.answers import Error
 from tasks_api.models import NAMES, Id, Task
 from tasks_api.operations import IF_NONE_MATCH, Route, routes, summary
@@ -29,8 +30,8 @@ a method that a path does not take, 413 for any request with too large a body, a
 
 
 @cache
-def document() -> bytes:
-    """The description as JSON."""
+def document(admission: Admission) -> bytes:
+    """The description as JSON, of an API with these barriers before it."""
     found = routes()
     declared = {Error, Task}.union(*(route.operation.shapes for route in found))
     _, schemas = msgspec.json.schema_components(
@@ -40,7 +41,9 @@ def document() -> bytes:
     schemas["TaskChanges"]["minProperties"] = 1
     paths: dict[str, dict[str, Any]] = {}
     for route in found:
-        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, schemas)
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(
+            route, schemas, admission
+        )
     return msgspec.json.encode(
         {
             "openapi": "3.1.0",
@@ -49,12 +52,13 @@ def document() -> bytes:
             "components": {
                 "schemas": schemas,
                 "headers": HEADERS,
+                **admission.components(),
             },
         }
     )
 
 
-def _operation(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
+def _operation(route: Route, schemas: dict[str, Any], admission: Admission) -> dict[str, Any]:
     operation = route.operation
     described: dict[str, Any] = {
         "operationId": route.view.__name__,
@@ -70,7 +74,9 @@ def _operation(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
             "required": True,
             "content": content([operation.body], schemas),
         }
-    described["responses"] = responses(operation, schemas)
+    if security := admission.security(route):
+        described["security"] = security
+    described["responses"] = responses(operation, schemas, admission.errors(route))
     return described
 
 

@@ -21,8 +21,17 @@ _SAID = {
     "Idempotency-Replayed": "`true` if an earlier request with this Idempotency-Key created it.",
     "Accept": "The type that is taken.",
     "Retry-After": "Seconds after which to try again.",
+    "WWW-Authenticate": "`Bearer`, and in a 403 the scope that is needed.",
 }
-_SENT_WITH = {201: ["Location"], 304: ["ETag"], 415: ["Accept"], 503: ["Retry-After"]}
+_SENT_WITH = {
+    201: ["Location"],
+    304: ["ETag"],
+    401: ["WWW-Authenticate"],
+    403: ["WWW-Authenticate"],
+    415: ["Accept"],
+    429: ["Retry-After"],
+    503: ["Retry-After"],
+}
 _LINKED = {"path.id": "$response.body#/task/id"}
 _SENT_AT_TIMES = {"Idempotency-Replayed"}
 HEADERS = {
@@ -36,8 +45,11 @@ HEADERS = {
 """All headers that the description names."""
 
 
-def responses(operation: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
-    """All answers of an operation by status, successes and errors."""
+def responses(
+    operation: Operation, schemas: dict[str, Any], ahead: Iterable[ApiError] = ()
+) -> dict[str, Any]:
+    """All answers of an operation by status: successes, its errors and those of what is `ahead` of it."""
+    errors = [*operation.errors, *ahead]
     found = {
         status: _answer(operation, status, shape, schemas)
         for status, shape in operation.answers.items()
@@ -47,8 +59,8 @@ def responses(operation: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
             "description": "It is still the version named in If-None-Match.",
             "headers": _headers(304),
         }
-    for status in {error.status for error in operation.errors}:
-        found[status] = _errors(status, operation.errors)
+    for status in {error.status for error in errors}:
+        found[status] = _errors(status, errors)
     return {str(status): found[status] for status in sorted(found)}
 
 

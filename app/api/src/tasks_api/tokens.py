@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass, field
 
 SCOPES = ("read", "write", "admin")
@@ -10,6 +11,9 @@ SCOPES = ("read", "write", "admin")
 
 SHORTEST_SECRET = 16
 """Characters a token has at least."""
+
+FORM = re.compile(r"[A-Za-z0-9._~+/-]+=*")
+"""What a token is made of (RFC 6750, section 2.1): servers drop headers with other letters."""
 
 
 @dataclass(frozen=True)

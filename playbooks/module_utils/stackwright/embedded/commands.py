@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..tokens import token_file
 from .binaries import SYSTEM_PATH, postgres_tools
 from .database import connection
 from .folder import Folder
@@ -80,4 +81,5 @@ def access(output_dir: str, services: Sequence[str], settings: Mapping[str, Any]
         "versions": {name: command for name, command in versions.items() if name in services},
         "closed_ports": [],
         "addresses": [],
+        "token_file": token_file(settings["api_tokens"], f"{output_dir}/secrets/embedded"),
     }

@@ -38,18 +38,25 @@ class Answer:
 
 
 class Api:
-    """The API at ``base_url``, within ``deadline``. ``certificate`` is the server's, once it was asked over TLS."""
+    """The API at ``base_url``, within ``deadline``. ``token`` is sent with each request; without one, none is."""
 
     def __init__(
-        self, base_url: str, deadline: Deadline, transport: Transport | None = None
+        self,
+        base_url: str,
+        deadline: Deadline,
+        transport: Transport | None = None,
+        token: str = "",
     ) -> None:
+        self._headers = {"Accept": "application/json", "Connection": "close"}
+        if token:
+            self._headers["Authorization"] = f"Bearer {token}"
         self._url = urlsplit(base_url)
         self._transport = transport or Transport()
         self.deadline = deadline
 
     @property
     def certificate(self) -> Mapping[str, Any]:
-        """As ``ssl.SSLSocket.getpeercert`` has it; empty over plain HTTP."""
+        """The server's, once it was asked over TLS, as ``ssl.SSLSocket.getpeercert`` has it; else empty."""
         return self._transport.certificate
 
     def ask(
@@ -63,7 +70,7 @@ class Api:
         seconds = self.deadline.bound(_SECONDS_PER_REQUEST)
         request = f"{method} {path}"
         connection = self._transport.connection(self._url, seconds)
-        sent = {"Accept": "application/json", "Connection": "close", **(headers or {})}
+        sent = {**self._headers, **(headers or {})}
         payload = None
         if body is not None:
             payload = json.dumps(body).encode()

@@ -23,10 +23,16 @@ class Context:
 
     def __init__(self, target: Target, deadline: Deadline) -> None:
         self.target = target
-        self.api = Api(target.base_url, deadline, self._transport())
+        self._way = self._transport()
+        self.api = self.client(deadline)
         self.versions: dict[str, str] = {}
         self.seeded_tasks = 0
         self.set_deadline(deadline)
+
+    def client(self, deadline: Deadline, *, anonymous: bool = False) -> Api:
+        """A client of the API with the target's token, or without any."""
+        token = "" if anonymous else self.target.token
+        return Api(self.target.base_url, deadline, self._way, token)
 
     def _transport(self) -> Transport:
         edge = self.target.edge

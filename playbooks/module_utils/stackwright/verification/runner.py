@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ..diagnosis import Evidence, diagnose
-from . import probes, proofs_cache, proofs_edge, proofs_seed, proofs_state
+from . import probes, proofs_cache, proofs_edge, proofs_seed, proofs_state, proofs_tokens
 from .commands import run
 from .context import Context
 from .deadline import Deadline, OutOfTimeError
@@ -30,6 +30,7 @@ PROOFS: tuple[tuple[str, Callable[[Context], Finding]], ...] = (
     ("delete", proofs_cache.delete),
     ("ttl", proofs_cache.ttl),
     ("json", proofs_cache.plain_json),
+    ("tokens", proofs_tokens.tokens),
     ("edge", proofs_edge.edge),
     ("ports", proofs_state.ports),
 )
@@ -85,8 +86,9 @@ def verify(target: Target, folder: Path, masker: Masker) -> Outcome:
 
 def _run_all(context: Context, proofs: list[Proof]) -> BrokenPromiseError | None:
     """Append a Proof for each promise, the last of them for the first broken one, which is returned."""
+    target = context.target
     for name, prove in PROOFS:
-        if name == "edge" and not context.target.edge:
+        if (name == "edge" and not target.edge) or (name == "tokens" and not target.token):
             continue
         if name == "seed":  # leftovers of a killed verification would be in the way from here on
             probes.remove_all(context)

@@ -49,6 +49,9 @@ class Target:
     ``address_command`` prints words, one of which is in the command line of whatever would publish a
     port of this environment (the addresses of its containers). An open port whose owner is known and
     has none of them belongs to somebody else. Without any words every open port is ours.
+
+    ``token`` is sent with every request, where the API asks for one; with ``public_reads`` tasks may be
+    read without it.
     """
 
     environment: str
@@ -68,6 +71,8 @@ class Target:
     roles: Mapping[str, str] = field(default_factory=lambda: dict(DEFAULT_ROLES))
     deadline: float = 120
     health_wait: float = 60
+    token: str = field(default="", repr=False)
+    public_reads: bool = True
 
     def service(self, role: str) -> str:
         """The service that plays ``role``; a service's name stands for itself."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from threading import Event, Thread
 from typing import Any
 
-from .api import Answer, Api, UnreachableError
+from .api import Answer, UnreachableError
 from .context import Context
 from .deadline import OutOfTimeError
 from .promise import BrokenPromiseError
@@ -140,7 +140,7 @@ def kept_cached(context: Context) -> Iterator[None]:
     done = Event()
 
     def ask() -> None:
-        api = Api(context.target.base_url, context.deadline)
+        api = context.client(context.deadline)
         with suppress(UnreachableError, OutOfTimeError):
             while not done.wait(_PAUSE_SECONDS):
                 api.ask("GET", "/tasks")
