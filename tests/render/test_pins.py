@@ -13,7 +13,8 @@ PIN = ("-i", "inventories/dev.yml", "playbooks/pin_images.yml")
 def settings(address: str) -> str:
     """dev with base images of a registry on loopback."""
     return "".join(
-        f"{kind}_base_image: {address}/{kind}:1\n" for kind in ("python", "postgres", "redis", "caddy")
+        f"{kind}_base_image: {address}/{kind}:1\n"
+        for kind in ("python", "postgres", "redis", "caddy")
     )
 
 

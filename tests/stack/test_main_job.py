@@ -31,7 +31,7 @@ def test_the_summary_says_where_what_and_how_long(stack: Stack) -> None:
     assert f"url         http://localhost:{stack.port}" in output
     assert "runtime     compose (asked for by stack_runtime, and Docker Engine" in output
     assert "tasks       3 seeded tasks found" in output
-    assert "proofs      11 of 11 held" in output
+    assert "proofs      12 of 12 held" in output
     assert "seconds     " in output
 
 

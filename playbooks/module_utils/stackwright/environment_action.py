@@ -1,4 +1,4 @@
-"""What the action plugins share: the settings of the host's environment, and failures said as texts for people."""
+"""What the action plugins share: settings and host of the environment, and failures said as texts for people."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from ansible.plugins.action import ActionBase
 from . import layout
 from .compose_check import ComposeFileError
 from .embedded.errors import EmbeddedError
-from .problems import RefusedError
+from .hosts import Host, HostError, RemoteHost, address_of, is_remote
+from .problems import Problem, RefusedError
 from .rendering import RenderError
 from .resolve import resolve_environment
 from .schema import Setting, load_schema
@@ -21,12 +22,15 @@ TROUBLES = (RenderError, UnprivilegedError, ComposeFileError, EmbeddedError)
 
 
 class EnvironmentAction(ActionBase):  # type: ignore[misc]
-    """An action on one environment, on the controller. A plugin fills in ``act``."""
+    """An action on one environment, on the controller; what only the host knows, ``host`` is asked for.
 
-    _requires_connection = False
+    A plugin fills in ``act``.
+    """
+
     _supports_check_mode = True
     _hidden: tuple[str, ...] = ()
     _environment = ""
+    _variables: Mapping[str, Any]
 
     @abstractmethod
     def act(self, variables: Mapping[str, Any]) -> dict[str, Any]:
@@ -40,15 +44,42 @@ class EnvironmentAction(ActionBase):  # type: ignore[misc]
     ) -> dict[str, Any]:
         """As Ansible calls it."""
         result: dict[str, Any] = super().run(tmp, task_vars)
+        self._variables = task_vars or {}
         try:
             return result | self.act(task_vars or {})
         except RefusedError as refused:
             message = str(refused)
+        except HostError as silent:
+            message = f"environment {self._environment}: {silent}"
         except TROUBLES as trouble:
             message = f"environment {self._environment}: nothing was written\n  - {trouble}"
         for text in self._hidden:
             message = message.replace(text, "********")
         return result | {"failed": True, "msg": message}
+
+    @property
+    def host(self) -> Host:
+        """The host of the environment: this machine, or one behind the connection of this task."""
+        if not is_remote(self._variables):
+            return Host()
+        name = str(self._variables["inventory_hostname"])
+        address = address_of(self._variables)
+        return RemoteHost(name if name == address else f"{name} ({address})", self.module)
+
+    def module(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        """The result of a module that runs on the host."""
+        return dict(
+            self._execute_module(
+                module_name=name, module_args=arguments, task_vars=dict(self._variables)
+            )
+        )
+
+    def refuse_remote(self, setting: str, what: str, fix: str) -> None:
+        """Refuse an action that works on this machine only. Raises RefusedError for another host."""
+        if self.host.remote:
+            reason = f"{what} works on this machine only, and {self.host.name} is another one"
+            where = str(self._variables.get("inventory_file") or "the inventory")
+            raise RefusedError(self._environment, [Problem(setting, reason, fix, where)])
 
     @property
     def schema(self) -> dict[str, Setting]:

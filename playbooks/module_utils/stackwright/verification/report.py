@@ -52,12 +52,13 @@ class Outcome:
         return {"ok": self.ok, **asdict(self)}
 
 
-def write(path: Path, outcome: Outcome) -> None:
+def write(path: Path, outcome: Outcome | Mapping[str, Any]) -> None:
     """Replace the report in one step: a reader sees the old one or the new one. Raises OSError."""
+    content = outcome.as_json() if isinstance(outcome, Outcome) else outcome
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(outcome.as_json(), file, indent=2, ensure_ascii=False)
+            json.dump(content, file, indent=2, ensure_ascii=False)
             file.write("\n")
             file.flush()
             os.fsync(file.fileno())
