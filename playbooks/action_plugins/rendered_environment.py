@@ -8,7 +8,7 @@ The fact has ``environment``, ``project``, ``runtime``, ``base_images`` (registr
 folder with ``app/``), both on the host; ``report_dir`` on this machine; ``address`` of the host, empty for this
 machine; ``secret_settings`` (names), ``running`` (the runtimes it runs in now), ``evidence`` and ``logs`` (commands
 that tell what happened), and when current ``settings`` (all that may be shown), ``ca_bundle`` (its path on the host)
-and ``access`` (see stackwright.access).
+``access`` and ``from_here`` (see stackwright.access).
 """
 
 from __future__ import annotations
@@ -21,14 +21,13 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
 
 from stackwright import layout
-from stackwright.access import access, evidence_commands
+from stackwright.access import access, evidence_commands, from_here
 from stackwright.environment_action import EnvironmentAction
 from stackwright.hosts import address_of
 from stackwright.prepare import prepare
 from stackwright.rendering import CA_BUNDLE
 from stackwright.resolve import environment_of
 from stackwright.templating import plain
-from stackwright.verification.outside import ANYWHERE
 
 
 class ActionModule(EnvironmentAction):
@@ -75,10 +74,7 @@ class ActionModule(EnvironmentAction):
             bundle = values["build_ca_bundle"]
             facts["ca_bundle"] = str(output / CA_BUNDLE) if bundle and host.remote else bundle
             facts["access"] = access(*where, values)
-            if host.remote and values["api_bind_address"] == ANYWHERE:
-                facts["access"]["shown_url"] = facts["access"]["url"].replace(
-                    "//localhost:", f"//{facts['address']}:"
-                )
+            facts["from_here"] = from_here(facts["address"], facts["access"])
         return {"ansible_facts": {"_stack": facts}}
 
     def _stale(self, values: dict[str, Any], manifest: dict[str, Any]) -> str:

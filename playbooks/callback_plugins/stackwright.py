@@ -34,24 +34,18 @@ def summary_lines(stack: Mapping[str, Any], proven: Mapping[str, Any], seconds: 
     access = stack["access"]
     authority = os.path.relpath(f"{stack['report_dir']}/edge-ca.crt")
     trust = f" --cacert {authority}" if access.get("private_ca") else ""
-    url = access.get("shown_url", access["url"])
-    # What is bound to loopback there is not to be reached from here.
-    via = (
-        f"ssh {stack['address']} "
-        if stack["address"] and url.startswith("http://localhost:")
-        else ""
-    )
+    here = stack["from_here"]
     services = [f"{name} {version}" for name, version in proven["services"].items()]
     which = "" if stack["environment"] == "dev" else f" ENV={stack['environment']}"
     rows = {
         **({"host": stack["address"]} if stack["address"] else {}),
-        "url": url,
+        "url": here["url"] + (f" after {here['tunnel']}" if here["tunnel"] else ""),
         "runtime": stack["runtime"] + (f" ({stack['reason']})" if stack.get("reason") else ""),
         "services": ", ".join(services),
         "tasks": f"{proven['seeded_tasks']} seeded tasks found",
         "proofs": f"{len(proven['proofs'])} of {len(proven['proofs'])} held",
         "seconds": seconds,
-        "next": f"{via}curl{trust} {url}/tasks"
+        "next": f"curl{trust}{here['options']} {here['url']}/tasks"
         + "".join(f"   make {target}{which}" for target in ("status", "logs", "down")),
     }
     head = f"Environment {stack['environment']} is up and verified"

@@ -128,12 +128,10 @@ def test_verification_sees_a_port_that_was_opened_past_the_settings(
 ) -> None:
     rendered = yaml.safe_load(remote.machine.out(f"cat {FOLDER}/docker-compose.yml"))
     edge = rendered["services"]["edge"]["image"]
-    label = "--label com.docker.compose"
     remote.machine.out(
         f"docker run -d --name stray -p {remote.machine.address}:5432:5432"
-        f" {label}.project=desafio3-prod {label}.service=stray {label}.oneoff=False"
-        f" {label}.container-number=1 --network desafio3-prod-network-public"
-        f" --entrypoint sleep {edge} 300"
+        " --label com.docker.compose.project=desafio3-prod"
+        f" --network desafio3-prod-network-public --entrypoint sleep {edge} 300"
     )
     try:
         done = remote.play("playbooks/verify.yml")
@@ -180,6 +178,9 @@ def test_every_other_playbook_works_there(remote: Remote, first: str) -> None:
     refused = remote.play("playbooks/render.yml", "-e", "stack_runtime=embedded")
     assert refused.returncode != 0
     assert "embedded, which runs on this machine only" in refused.output
+    refused = remote.play("playbooks/base_images.yml")
+    assert refused.returncode != 0
+    assert "`make build` builds those that an environment needs on its host" in refused.output
     remote.played("playbooks/stop.yml")
     assert remote.machine.out("docker ps --quiet") == ""
     assert "prod is not running" in remote.played("playbooks/status.yml")

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 LOG_LINES = "50"
+# Of all containers of the project, those that the compose file does not know included.
 ADDRESSES = (
-    'docker compose --file "$0/docker-compose.yml" ps --quiet'
+    'docker ps --quiet --filter "label=com.docker.compose.project=$0"'
     " | xargs -r docker inspect --format '{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}'"
 )
 # Compose's own exec reads the whole project first, which takes longer than most of what is asked. The labels are what
@@ -141,6 +142,6 @@ def access(output_dir: str, services: Sequence[str], settings: Mapping[str, Any]
         ],
         # Docker's proxy of a published port has the container's address in its command line: an open port without it
         # belongs to somebody else's program.
-        "addresses": ["sh", "-c", ADDRESSES, output_dir],
+        "addresses": ["sh", "-c", ADDRESSES, project],
         **edge,
     }
