@@ -131,8 +131,9 @@ def test_verification_sees_a_port_that_was_opened_past_the_settings(
     remote.machine.out(
         f"docker run -d --name stray -p {remote.machine.address}:5432:5432"
         " --label com.docker.compose.project=desafio3-prod"
-        f" --network desafio3-prod-network-public --entrypoint sleep {edge} 300"
+        f" --network desafio3-prod-network-public --entrypoint caddy {edge} respond --listen :5432"
     )
+    wait_for("the stray port", lambda: remote.machine.answers(5432))
     try:
         done = remote.play("playbooks/verify.yml")
     finally:

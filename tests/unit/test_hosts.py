@@ -164,6 +164,8 @@ class TestPreparing:
         none = replace(engine, usable=False, reason="there is no docker client")
         with pytest.raises(RefusedError, match="`make engine ENV=dev` installs"):
             make_choices(values, none, REMOTE)
+        with pytest.raises(RefusedError, match="ansible_become: true"):
+            make_choices(values, replace(none, denied=True), REMOTE)
         with pytest.raises(RefusedError, match="runs on this machine only"):
             make_choices(values | {"stack_runtime": "embedded"}, engine, REMOTE)
 

@@ -59,7 +59,7 @@ def test_doors_are_as_they_are_to_be(listening: Any) -> None:
         Door("database", listening(INSIDE), False),
     )
     found = look("srv", OUTSIDE, [edge, database], nobody, control=edge.port)
-    assert found.text == f"at {OUTSIDE} {edge} answers, {database} does not"
+    assert found.text == f"{OUTSIDE}: {edge} open, {database} closed"
 
 
 def test_a_port_past_the_settings_breaks_the_promise_and_says_that_no_firewall_helps(
@@ -76,7 +76,8 @@ def test_a_port_past_the_settings_breaks_the_promise_and_says_that_no_firewall_h
 def test_a_port_of_somebody_else_is_told_and_breaks_nothing(listening: Any) -> None:
     door = Door("cache-redis", listening(OUTSIDE), False)
     found = look("srv", OUTSIDE, [door], owned(True))
-    assert found.text.endswith(f"{door.port} is 'redis', not this environment")
+    told = f"{OUTSIDE}: nothing open, nothing closed; {door.port} is 'redis', not this environment"
+    assert found.text == told
 
 
 def test_a_published_port_that_does_not_answer_breaks_the_promise(listening: Any) -> None:
@@ -113,6 +114,8 @@ def test_this_machines_own_address_is_not_loopback() -> None:
         (PortOwner(80, 1, "docker-proxy -container-ip 172.20.0.2", "root"), ["172.20.0.2"], False),
         (PortOwner(80, 1, "postgres", "root"), ["172.20.0.2"], True),
         (PortOwner(80, 1, "postgres", "root"), [], False),
+        (PortOwner(80, 0, "", "root"), ["172.20.0.2", "published:80"], False),
+        (PortOwner(80, 0, "", "root"), ["172.20.0.2", "published:8"], True),
     ],
 )
 def test_whose_port_it_is(owner: PortOwner | None, words: list[str], foreign: bool) -> None:

@@ -9,7 +9,8 @@ LOG_LINES = "50"
 # Of all containers of the project, those that the compose file does not know included.
 ADDRESSES = (
     'docker ps --quiet --filter "label=com.docker.compose.project=$0"'
-    " | xargs -r docker inspect --format '{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}'"
+    " | xargs -r docker inspect --format '{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}"
+    "{{range .NetworkSettings.Ports}}{{range .}}published:{{.HostPort}} {{end}}{{end}}'"
 )
 # Compose's own exec reads the whole project first, which takes longer than most of what is asked. The labels are what
 # Compose goes by too: a container of that name in another project is not taken for ours.
@@ -140,8 +141,7 @@ def access(output_dir: str, services: Sequence[str], settings: Mapping[str, Any]
             if entry["enabled"]
             for port in entry["host_ports"]
         ],
-        # Docker's proxy of a published port has the container's address in its command line: an open port without it
-        # belongs to somebody else's program.
+        # Docker's proxy of a published port has the container's address in its command line.
         "addresses": ["sh", "-c", ADDRESSES, project],
         **edge,
     }

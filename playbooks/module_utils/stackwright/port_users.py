@@ -12,14 +12,20 @@ ANSWER_SECONDS = 15.0
 
 
 def is_foreign(owner: PortOwner | None, words: Sequence[str]) -> bool:
-    """Whether a listener is known not to be the environment's: its command line has none of ``words``."""
-    return bool(owner and words and not any(word in owner.command for word in words))
+    """Whether a listener is known not to be the environment's, going by what its address command prints.
+
+    ``words`` has ``published:PORT`` for what its engine publishes, whoever may see the process that does it, and what
+    the command lines of its own listeners hold. Without any word everything is the environment's.
+    """
+    if owner is None or not words or f"published:{owner.port}" in words:
+        return False
+    return not any(word in owner.command for word in words)
 
 
 def port_users(ports: list[int], address_command: list[str]) -> dict[str, dict[str, Any]]:
     """By port, as text: ``owner`` in words (empty if unknown) and whether it is ``foreign``.
 
-    ``address_command`` prints words that the command lines of the environment's own port publishers hold.
+    ``address_command`` prints the words, see is_foreign.
     """
     words = run(address_command, ANSWER_SECONDS).out.split() if address_command else []
     owners = {port: port_owner(port) for port in ports}

@@ -40,4 +40,6 @@ def choose_remote_runtime(
     if engine.usable:
         return RuntimeChoice("compose", f"on {host} {engine.reason}")
     fix = f"`make engine ENV={environment}` installs and starts Docker Engine and Compose v2 there"
+    if engine.denied:
+        fix = "set ansible_become: true for the host in the inventory, or put its user into group docker"
     return Problem("stack_runtime", f"needs Docker on {host}, but {engine.reason}", fix, where)

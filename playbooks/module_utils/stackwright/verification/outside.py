@@ -107,8 +107,10 @@ def look(name: str, address: str, seen: Sequence[Door], users: Users, control: i
             raise BrokenPromiseError(expected, "no connection", role=door.service, fix=PASS)
     foreign = _refuse_open(address, [d for d in seen if not d.opens and answers[d.port]], users)
     opened = [str(door) for door in seen if door.opens]
-    closed = [str(door) for door in seen if not door.opens]
-    text = f"at {address} {', '.join(opened) or 'nothing'} answers, {', '.join(closed) or 'nothing'} does not"
+    closed = [str(door) for door in seen if not answers[door.port]]
+    text = (
+        f"{address}: {', '.join(opened) or 'nothing'} open, {', '.join(closed) or 'nothing'} closed"
+    )
     evidence = {"address": address, "open": opened, "closed": closed, "foreign": foreign}
     return Finding("; ".join([text, *foreign]), evidence)
 
