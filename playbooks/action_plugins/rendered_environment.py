@@ -23,7 +23,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
 from stackwright import layout
 from stackwright.access import access, evidence_commands, from_here
 from stackwright.environment_action import EnvironmentAction
-from stackwright.hosts import address_of
 from stackwright.prepare import prepare
 from stackwright.rendering import CA_BUNDLE
 from stackwright.resolve import environment_of
@@ -52,7 +51,7 @@ class ActionModule(EnvironmentAction):
             "output_dir": str(output),
             "project_dir": str(place.sources),
             "report_dir": str(place.reports),
-            "address": address_of(variables) if host.remote else "",
+            "address": self.address if host.remote else "",
             "settings": {},
             "secret_settings": [name for name, setting in self.schema.items() if setting.secret],
             "running": seen["running"],

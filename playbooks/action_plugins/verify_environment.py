@@ -18,8 +18,8 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
 
 from stackwright.environment_action import EnvironmentAction
-from stackwright.hosts import address_of
 from stackwright.verification import report
+from stackwright.verification.masking import Masker
 from stackwright.verification.outside import (
     NAME,
     doors,
@@ -29,8 +29,6 @@ from stackwright.verification.outside import (
     proof_of,
 )
 from stackwright.verification.promise import Finding
-
-SSH_PORT = 22
 
 
 class ActionModule(EnvironmentAction):
@@ -65,7 +63,8 @@ class ActionModule(EnvironmentAction):
         self, done: dict[str, Any], own: Mapping[str, Any], arguments: Mapping[str, Any]
     ) -> None:
         """Add the proof to the results and to the report."""
-        proof, message = proof_of(lambda: self._look(own, arguments))
+        masker = Masker([str(secret) for secret in arguments["secrets"]])
+        proof, message = proof_of(lambda: self._look(own, arguments), masker)
         done["proofs"] = done["report"]["proofs"] = [*done["report"]["proofs"], asdict(proof)]
         done["lines"] = [*done["lines"], proof.line]
         if message:
@@ -76,14 +75,14 @@ class ActionModule(EnvironmentAction):
 
     def _look(self, own: Mapping[str, Any], arguments: Mapping[str, Any]) -> Finding:
         host, given = self.host, str(own["outside_address"])
-        name = given or (address_of(self._variables) if host.remote else own_address())
+        name = given or (self.address if host.remote else own_address())
         if not name:
             return Finding("this machine has no address but loopback: nothing can reach it")
         address = looked_up(name)
         seen = doors(own["published"], arguments["closed_ports"], address)
         control = 0
         if host.remote and not given:
-            control = int(self._variables.get("ansible_port") or SSH_PORT)
+            control = self.ssh_port
 
         def users(ports: list[int]) -> Mapping[str, Mapping[str, Any]]:
             command = arguments["address_command"]

@@ -46,8 +46,8 @@ options:
     one asks the API itself.}
   log_commands: {type: dict, default: {}, description: Argument list per service that prints its last log lines.}
   closed_ports: {type: list, elements: dict, default: [], description: Ports that must refuse connections.}
-  address_command: {type: list, elements: str, default: [], description: "Argument list that prints addresses and published ports of the
-    environment's containers, to tell its own published ports from others'."}
+  address_command: {type: list, elements: str, default: [], description: "Argument list that prints addresses and
+    published ports of the environment's containers, to tell its own open ports from others'."}
   edge: {type: dict, default: {}, description: "The proxy the API is reached through: host, address, http_port,
     hsts_seconds, max_body_bytes, ca_command. Empty: none."}
   seed_tasks: {type: list, elements: dict, default: [], description: Tasks that the schema brings with it.}

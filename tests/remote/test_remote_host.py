@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -62,6 +63,8 @@ class Remote:
 @pytest.fixture(scope="module")
 def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The server as it is handed over."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root, which alone can make a minimal Debian")
     if not (shutil.which("ssh") and shutil.which("ssh-keygen")):
         pytest.skip("needs an SSH client (Debian package openssh-client)")
     with server(tmp_path_factory.mktemp("keys")) as started:

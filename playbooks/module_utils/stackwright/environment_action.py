@@ -18,6 +18,10 @@ from .resolve import resolve_environment
 from .schema import Setting, load_schema
 from .unprivileged import UnprivilegedError
 
+CONNECTION_VARIABLES = (
+    "inventory_hostname", "ansible_host", "ansible_port", "ansible_connection",
+)  # fmt: skip
+SSH_PORT = 22
 TROUBLES = (RenderError, UnprivilegedError, ComposeFileError, EmbeddedError)
 
 
@@ -31,6 +35,7 @@ class EnvironmentAction(ActionBase):  # type: ignore[misc]
     _hidden: tuple[str, ...] = ()
     _environment = ""
     _variables: Mapping[str, Any]
+    _connection_variables: Mapping[str, Any]
 
     @abstractmethod
     def act(self, variables: Mapping[str, Any]) -> dict[str, Any]:
@@ -45,6 +50,11 @@ class EnvironmentAction(ActionBase):  # type: ignore[misc]
         """As Ansible calls it."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         self._variables = task_vars or {}
+        self._connection_variables = {
+            name: self._templar.template(value)
+            for name, value in self._variables.items()
+            if name in CONNECTION_VARIABLES
+        }
         try:
             return result | self.act(task_vars or {})
         except RefusedError as refused:
@@ -60,11 +70,20 @@ class EnvironmentAction(ActionBase):  # type: ignore[misc]
     @property
     def host(self) -> Host:
         """The host of the environment: this machine, or one behind the connection of this task."""
-        if not is_remote(self._variables):
+        if not is_remote(self._connection_variables):
             return Host()
-        name = str(self._variables["inventory_hostname"])
-        address = address_of(self._variables)
+        name, address = str(self._connection_variables["inventory_hostname"]), self.address
         return RemoteHost(name if name == address else f"{name} ({address})", self.module)
+
+    @property
+    def address(self) -> str:
+        """The name or address of the host, as far as this machine is concerned."""
+        return address_of(self._connection_variables)
+
+    @property
+    def ssh_port(self) -> int:
+        """Where the host's SSH server listens."""
+        return int(self._connection_variables.get("ansible_port") or SSH_PORT)
 
     def module(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
         """The result of a module that runs on the host."""

@@ -12,8 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+from .masking import Masker
 from .promise import BrokenPromiseError, Finding
-from .report import Proof
+from .report import Proof, masked
 
 NAME = "outside"
 ANYWHERE = "0.0.0.0"
@@ -133,20 +134,16 @@ def _refuse_open(address: str, wrong: Sequence[Door], users: Users) -> list[str]
     return foreign
 
 
-def proof_of(prove: Callable[[], Finding]) -> tuple[Proof, str]:
-    """The proof, and what is to be done where it is broken."""
+def proof_of(prove: Callable[[], Finding], masker: Masker) -> tuple[Proof, str]:
+    """The proof, and what is to be done where it is broken. ``masker`` takes secrets out of both."""
     clock = time.monotonic()
+    message = ""
     try:
-        finding = prove()
+        finding, ok = prove(), True
     except BrokenPromiseError as broken:
-        seconds = round(time.monotonic() - clock, 3)
-        evidence = {"expected": broken.expected, "got": broken.got}
         text = f"expected {broken.expected}; got {broken.got}"
-        lines = (
-            f"expected  {broken.expected}",
-            f"got       {broken.got}",
-            f"to do     {broken.fix}",
-        )
-        return Proof(NAME, False, text, seconds, evidence), "\n".join(f"  {line}" for line in lines)
+        finding, ok = Finding(text, {"expected": broken.expected, "got": broken.got}), False
+        lines = f"expected  {broken.expected}", f"got       {broken.got}", f"to do     {broken.fix}"
+        message = masker.text("\n".join(f"  {line}" for line in lines))
     seconds = round(time.monotonic() - clock, 3)
-    return Proof(NAME, True, finding.text, seconds, finding.evidence), ""
+    return masked(Proof(NAME, ok, finding.text, seconds, finding.evidence), masker), message

@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from .masking import Masker
+
 
 @dataclass(frozen=True)
 class Proof:
@@ -26,6 +28,12 @@ class Proof:
     def line(self) -> str:
         """The proof in one printable line."""
         return f"{'ok    ' if self.ok else 'BROKEN'} {self.name:<8} {self.text}"
+
+
+def masked(proof: Proof, masker: Masker) -> Proof:
+    """The proof without secrets, its text in one line."""
+    text = " ".join(masker.text(proof.text).split())
+    return Proof(proof.name, proof.ok, text, proof.seconds, masker.tree(dict(proof.evidence)))
 
 
 @dataclass(frozen=True)
