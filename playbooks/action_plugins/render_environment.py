@@ -17,22 +17,20 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
 
 from stackwright.catalogue import start_order
 from stackwright.compose_check import check_schema, check_with_compose
-from stackwright.diffing import diff_of
-from stackwright.engine import Engine, probe_engine
+from stackwright.engine import Engine
 from stackwright.environment_action import EnvironmentAction
 from stackwright.hardening import check_protections
-from stackwright.prepare import make_choices, prepare
+from stackwright.hosts import Host
+from stackwright.prepare import Prepared, make_choices, prepare
 from stackwright.problems import Problem, RefusedError
 from stackwright.rendering import compile_templates
-from stackwright.transaction import NEXT_MANIFEST, Plan, digest, plan_tree, read_manifest
-from stackwright.writing import apply_plan
+from stackwright.settling import Settled
 
 # Ansible loads a plugin once, then forks a process per host.
 compile_templates()
 
 
-def _edited_problem(plan: Plan, environment: str) -> RefusedError:
-    folder = plan.root
+def _edited_problem(edited: list[str], folder: Path, environment: str) -> RefusedError:
     return RefusedError(
         environment,
         [
@@ -42,41 +40,41 @@ def _edited_problem(plan: Plan, environment: str) -> RefusedError:
                 "move the change into inventories/group_vars/, or add -e render_overwrite_edits=true to drop it",
                 str(folder / path),
             )
-            for path in plan.edited
+            for path in edited
         ],
     )
 
 
-def _write_problem(error: OSError, root: Path, environment: str) -> RefusedError:
+def _write_problem(settled: Settled, environment: str) -> RefusedError:
     """A file that cannot be read or written; a run that was cut while replacing is completed by the next one."""
-    begun = (root / NEXT_MANIFEST).exists()
     state = (
         "some files were replaced, and the next run completes them"
-        if begun
+        if settled.begun
         else "nothing was replaced"
     )
-    reason = f"{error.strerror or type(error).__name__}; {state}"
+    reason = f"{settled.trouble}; {state}"
     fix = "free space or give this user the permission, then run it again; or set another stack_output_dir"
     return RefusedError(
-        environment, [Problem("stack_output_dir", reason, fix, str(error.filename or root))]
+        environment, [Problem("stack_output_dir", reason, fix, settled.trouble_path)]
     )
 
 
-def _engine(values: Mapping[str, Any]) -> Engine:
-    """The engine of this machine; not asked where the settings leave it nothing to decide."""
+def _engine(values: Mapping[str, Any], host: Host) -> Engine:
+    """The engine of the host; not asked where the settings leave it nothing to decide."""
     if values["stack_runtime"] == "embedded" and values["base_images"] != "auto":
         return Engine(False, "no engine was asked")
-    return probe_engine()
+    return host.engine()
 
 
-def _summary(plan: Plan) -> str:
+def _summary(settled: Settled, prepared: Prepared, host: Host) -> str:
     """What was done, or would be in check mode, in one line."""
-    parts = [f"{len(plan.changed)} of {len(plan.files)} files written"] if plan.changed else []
-    parts += [f"{len(plan.pruned)} removed"] if plan.pruned else []
-    parts += [f"{len(plan.remode)} given another mode"] if plan.remode else []
+    changed, files = len(settled.changed), len(prepared.files)
+    parts = [f"{changed} of {files} files written"] if changed else []
+    parts += [f"{len(settled.pruned)} removed"] if settled.pruned else []
+    parts += [f"{len(settled.remode)} given another mode"] if settled.remode else []
     if not parts:
-        parts = ["nothing to change" if plan.is_noop else "only the manifest changed"]
-    return f"{', '.join(parts)} in {plan.root}"
+        parts = ["nothing to change" if settled.is_noop else "only the manifest changed"]
+    return f"{', '.join(parts)} in {prepared.root}{f' on {host.name}' if host.remote else ''}"
 
 
 def _left_out(values: Mapping[str, Any], services: list[str]) -> list[str]:
@@ -96,33 +94,29 @@ class ActionModule(EnvironmentAction):
     def act(self, variables: Mapping[str, Any]) -> dict[str, Any]:
         """Validate, render, check, compare, write."""
         values = self.settings(variables)
-        root = Path(values["stack_output_dir"])
-        environment = values["stack_environment"]
-        choices = make_choices(values, _engine(values))
-        prepared = prepare(values, choices)
-        files = prepared.files
-        try:
-            plan = plan_tree(root, files, prepared.record)
-        except OSError as error:
-            raise _write_problem(error, root, environment) from None
-        hashes = {path: digest(file.content) for path, file in files.items()}
-        if hashes != read_manifest(root).get("files"):
-            document = check_schema(files["docker-compose.yml"].content)
+        environment, host = values["stack_environment"], self.host
+        choices = make_choices(values, _engine(values, host), host)
+        prepared = prepare(values, choices, host.remote)
+        tree = (prepared.root, prepared.files, prepared.record)
+        settled = host.settle(*tree, diff=bool(self._task.diff), hidden=self._hidden)
+        if settled.trouble:
+            raise _write_problem(settled, environment)
+        if not settled.recorded:
+            document = check_schema(prepared.files["docker-compose.yml"].content)
             if values["secrets_strict"]:
                 check_protections(document, closed=values["edge_enabled"])
-            check_with_compose(files)
-        if plan.edited and not values["render_overwrite_edits"]:
-            raise _edited_problem(plan, environment)
-        outcome: dict[str, Any] = {"changed": not plan.is_noop, "plan": choices}
-        if self._task.diff:
-            outcome["diff"] = diff_of(plan, self._hidden)
-        if not self._task.check_mode and not plan.is_noop:
-            try:
-                apply_plan(plan)
-            except OSError as error:
-                raise _write_problem(error, root, environment) from None
+            check_with_compose(prepared.files)
+        if settled.edited and not values["render_overwrite_edits"]:
+            raise _edited_problem(settled.edited, prepared.root, environment)
+        outcome: dict[str, Any] = {"changed": not settled.is_noop, "plan": choices}
+        if settled.diff is not None:
+            outcome["diff"] = settled.diff
+        if not self._task.check_mode and not settled.is_noop:
+            written = host.settle(*tree, write=True)
+            if written.trouble:
+                raise _write_problem(written, environment)
         outcome["lines"] = [
-            _summary(plan),
+            _summary(settled, prepared, host),
             f"runtime {choices['runtime']}: {choices['runtime_reason']}",
             *_left_out(values, prepared.record["services"]),
             f"base images {choices['base_images']}: {choices['base_images_reason']}",

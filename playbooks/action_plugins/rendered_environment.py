@@ -3,11 +3,12 @@
 Arguments: ``current`` (default true) refuses an environment whose files are not what its settings render to now, so
 that nothing runs that was not validated. With false only the manifest is read, so that a running environment can be
 looked at and stopped whatever became of its settings.
-The fact has ``environment``, ``project``, ``runtime``, ``base_images`` (registry or distro),
-``images`` and ``stand_ins`` (references by service and by kind), ``services`` in start order, ``output_dir``,
-``project_dir``, ``secret_settings`` (variables), ``running`` (the runtimes it runs in now), ``evidence`` and ``logs``
-(commands that tell what happened), and when current ``settings`` (all that may be shown) and ``access`` (see
-stackwright.access).
+The fact has ``environment``, ``project``, ``runtime``, ``base_images`` (registry or distro), ``images`` and
+``stand_ins`` (references by service and by kind), ``services`` in start order, ``output_dir``, ``project_dir`` (the
+folder with ``app/``), both on the host; ``report_dir`` on this machine; ``address`` of the host, empty for this
+machine; ``secret_settings`` (variables), ``running`` (the runtimes it runs in now), ``evidence`` and ``logs`` (commands
+that tell what happened), and when current ``settings`` (all that may be shown), ``ca_bundle`` (its path on the host)
+``access`` and ``from_here`` (see stackwright.access).
 """
 
 from __future__ import annotations
@@ -20,14 +21,13 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
 
 from stackwright import layout
-from stackwright.access import access, evidence_commands
+from stackwright.access import access, evidence_commands, from_here
 from stackwright.environment_action import EnvironmentAction
 from stackwright.families import with_members
 from stackwright.prepare import prepare
+from stackwright.rendering import CA_BUNDLE
 from stackwright.resolve import environment_of
-from stackwright.running import running_runtimes
 from stackwright.templating import plain
-from stackwright.transaction import plan_tree, read_manifest
 
 
 class ActionModule(EnvironmentAction):
@@ -37,17 +37,26 @@ class ActionModule(EnvironmentAction):
         """Read the manifest, and with ``current`` compare it with the settings."""
         environment = self._environment = environment_of(variables)
         output = Path(str(self._templar.template(variables["stack_output_dir"])))
-        manifest = read_manifest(output)
+        host = self.host
+        place = layout.place_of(environment, output, host.remote)
+        seen = host.rendered(output)
+        there = f" on {host.name}" if host.remote else ""
         advice = f"ansible-playbook -i {variables.get('inventory_file')} playbooks/render.yml"
-        if not manifest:
+        if not seen:
             return {
                 "failed": True,
-                "msg": f"{environment}: nothing is rendered in {output} yet. Run: {advice}",
+                "msg": f"{environment}: nothing is rendered in {output}{there} yet. Run: {advice}",
             }
-        facts = {name: value for name, value in manifest.items() if name != "files"}
-        facts |= {"output_dir": str(output), "project_dir": str(layout.PROJECT), "settings": {}}
-        facts["secret_settings"] = self._secret_variables(variables)
-        facts["running"] = running_runtimes(output, manifest["project"])
+        manifest = seen["record"]
+        facts = manifest | {
+            "output_dir": str(output),
+            "project_dir": str(place.sources),
+            "report_dir": str(place.reports),
+            "address": self.address if host.remote else "",
+            "settings": {},
+            "secret_settings": self._secret_variables(variables),
+            "running": seen["running"],
+        }
         where = (manifest["runtime"], str(output), manifest["services"])
         facts["evidence"] = evidence_commands(*where)
         facts["logs"] = {name: facts["evidence"][f"log of {name}"] for name in manifest["services"]}
@@ -62,7 +71,10 @@ class ActionModule(EnvironmentAction):
             facts["settings"] = {
                 name: value for name, value in values.items() if self.schema[name].printable
             }
+            bundle = values["build_ca_bundle"]
+            facts["ca_bundle"] = str(output / CA_BUNDLE) if bundle and host.remote else bundle
             facts["access"] = access(*where, values)
+            facts["from_here"] = from_here(facts["address"], facts["access"])
         return {"ansible_facts": {"_stack": facts}}
 
     def _secret_variables(self, variables: Mapping[str, Any]) -> list[str]:
@@ -80,12 +92,15 @@ class ActionModule(EnvironmentAction):
         wanted = values["stack_runtime"]
         if wanted not in ("auto", manifest["runtime"]):
             return f"was rendered for the runtime {manifest['runtime']}, not {wanted}"
-        prepared = prepare(values, manifest)
-        plan = plan_tree(prepared.root, prepared.files, prepared.record)
-        if plan.edited:
-            return f"has files edited by hand since it was rendered: {', '.join(plan.edited)}"
+        host = self.host
+        prepared = prepare(values, manifest, host.remote)
+        found = host.settle(prepared.root, prepared.files, prepared.record)
+        if found.trouble:
+            return f"cannot be read: {found.trouble_path}: {found.trouble}"
+        if found.edited:
+            return f"has files edited by hand since it was rendered: {', '.join(found.edited)}"
         return (
             ""
-            if plan.is_noop
+            if found.is_noop
             else "is out of date: settings, templates or sources changed since it was rendered"
         )

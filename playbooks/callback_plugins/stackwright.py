@@ -32,19 +32,21 @@ LABEL_WIDTH = 12
 def summary_lines(stack: Mapping[str, Any], proven: Mapping[str, Any], seconds: str) -> list[str]:
     """The summary of one environment: ``proven`` is the result of verify_environment."""
     access = stack["access"]
-    trust = f" --cacert {os.path.relpath(access['ca_path'])}" if access.get("ca_path") else ""
-    open_reads = stack["settings"]["api_public_reads"]
-    bearer = "" if open_reads else " -H 'Authorization: Bearer …'"
+    authority = os.path.relpath(f"{stack['report_dir']}/edge-ca.crt")
+    trust = f" --cacert {authority}" if access.get("private_ca") else ""
+    here = stack["from_here"]
+    bearer = "" if stack["settings"]["api_public_reads"] else " -H 'Authorization: Bearer …'"
     services = [f"{name} {version}" for name, version in proven["services"].items()]
     which = "" if stack["environment"] == "dev" else f" ENV={stack['environment']}"
     rows = {
-        "url": stack["access"]["url"],
+        **({"host": stack["address"]} if stack["address"] else {}),
+        "url": here["url"] + (f" after {here['tunnel']}" if here["tunnel"] else ""),
         "runtime": stack["runtime"] + (f" ({stack['reason']})" if stack.get("reason") else ""),
         "services": ", ".join(services),
         "tasks": f"{proven['seeded_tasks']} seeded tasks found",
         "proofs": f"{len(proven['proofs'])} of {len(proven['proofs'])} held",
         "seconds": seconds,
-        "next": f"curl{trust}{bearer} {access['url']}/tasks"
+        "next": f"curl{trust}{here['options']}{bearer} {here['url']}/tasks"
         + "".join(f"   make {target}{which}" for target in ("status", "logs", "down")),
     }
     head = f"Environment {stack['environment']} is up and verified"

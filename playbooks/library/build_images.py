@@ -7,10 +7,10 @@ question to the engine and asks no builder. Stand-in base images are built by ``
 
 Parameters: ``project_dir``; ``stand_ins``, stand-in references by kind (empty with a registry); ``images``, by service,
 each with ``reference`` and ``context`` (empty for images that are not built here); ``output_dir`` with the rendered
-docker-compose.yml; ``ca_bundle``, ``pip_index_url``, ``debian_mirror`` for the stand-ins.
-Beside the compose file, sbom/ gets a bill of materials (CycloneDX) of every service's image that has none there.
-Returns ``changed``, ``present`` and ``obtained`` (references), ``bills`` (file names). Fails with ``msg`` in one
-sentence and ``stderr``.
+docker-compose.yml; ``ca_bundle``, ``pip_index_url``, ``debian_mirror`` for the stand-ins. Paths are the host's.
+Returns ``changed``, ``present`` and ``obtained`` (references), and ``images``: by service those that are there, as
+reference, identity and time of creation. Fails with ``msg`` in one sentence and ``stderr``. The action plugin of the
+same name adds the bills of materials.
 """
 
 from __future__ import annotations
@@ -18,11 +18,9 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.stackwright.bills.writing import BillError, write_missing_bills
 
 ANSWER_SECONDS = 30
 BUILD_SECONDS = 1800
@@ -145,7 +143,6 @@ def main() -> None:
     parameters = module.params
     images = {name: image["reference"] for name, image in parameters["images"].items()}
     services = list(dict.fromkeys(images.values()))
-    bills: list[str] = []
     try:
         there = engine_images(services)
         lacking = [reference for reference in services if reference not in there]
@@ -156,17 +153,13 @@ def main() -> None:
         if lacking and not module.check_mode:
             obtain(parameters, lacking)
             there = engine_images(services)
-        if parameters["output_dir"] and not module.check_mode:
-            facts = {name: (ref, *there[ref]) for name, ref in images.items() if ref in there}
-            bills = write_missing_bills(Path(parameters["output_dir"]) / "sbom", facts)
-    except (CommandFailedError, BillError) as failed:
+    except CommandFailedError as failed:
         module.fail_json(
             msg=str(failed), stderr=failed.output, stderr_lines=failed.output.splitlines()[-40:]
         )
-    except OSError as failed:
-        module.fail_json(msg=f"writing the bills of materials failed: {failed}", stderr="")
     present = [reference for reference in services if reference not in lacking]
-    module.exit_json(changed=bool(lacking or bills), present=present, obtained=lacking, bills=bills)
+    facts = {name: (ref, *there[ref]) for name, ref in images.items() if ref in there}
+    module.exit_json(changed=bool(lacking), present=present, obtained=lacking, images=facts)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 from collections.abc import Mapping
@@ -11,7 +10,6 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.stackwright.verification import report
 from ansible.module_utils.stackwright.verification.commands import run
 from ansible.module_utils.stackwright.verification.masking import Masker
 from ansible.module_utils.stackwright.verification.runner import verify
@@ -33,6 +31,7 @@ description:
     update and delete with the invalidation each must cause, TTL and content of the cached list, and closed ports.
   - Knows nothing about the runtime. How to run SQL and redis-cli and where logs are comes in as argument lists.
   - Removes the tasks it creates, also after a failed proof, and those of an earlier verification that was killed.
+  - The action plugin of the same name looks from outside, too, and writes the report.
   - Fails on the first broken promise. Never reports a change. In check mode it does nothing and says so.
 options:
   environment: {type: str, required: true, description: Name of the environment.}
@@ -47,11 +46,10 @@ options:
     one asks the API itself.}
   log_commands: {type: dict, default: {}, description: Argument list per service that prints its last log lines.}
   closed_ports: {type: list, elements: dict, default: [], description: Ports that must refuse connections.}
-  address_command: {type: list, elements: str, default: [], description: "Argument list that prints the addresses of the
-    environment's containers, to tell its own published ports from others'."}
+  address_command: {type: list, elements: str, default: [], description: "Argument list that prints addresses and
+    published ports of the environment's containers, to tell its own open ports from others'."}
   edge: {type: dict, default: {}, description: "The proxy the API is reached through: host, address, http_port,
     hsts_seconds, max_body_bytes, ca_command. Empty: none."}
-  ca_path: {type: path, default: "", description: "Where to keep what ca_command prints, for clients. Empty: nowhere."}
   token_file: {type: path, default: "", description: "File with a token of the API that may do everything. Empty: none
     is asked for."}
   public_reads: {type: bool, default: true, description: Whether tasks may be read without a token.}
@@ -59,7 +57,7 @@ options:
   schema_version: {type: int, description: Highest migration; by default any, without a gap.}
   roles: {type: dict, default: {}, description: Service name per role api, database and cache.}
   cache_ttl: {type: int, default: 60, description: Longest life of a cached answer in seconds.}
-  report_path: {type: path, required: true, description: The report in JSON, in an existing folder of the environment.}
+  folder: {type: path, required: true, description: "The environment's folder, locked meanwhile."}
   deadline: {type: int, default: 120, description: Longest time for everything in seconds.}
   health_wait: {type: int, default: 60, description: Longest time to wait for health in seconds.}
   secrets: {type: list, elements: str, default: [], description: Texts that must not be shown.}
@@ -72,6 +70,8 @@ services: {description: Version per service., type: dict}
 seeded_tasks: {description: How many of the seed tasks exist., type: int}
 seconds: {description: How long it took., type: float}
 leftovers: {description: Probe tasks that could not be removed; also warnings., type: list}
+report: {description: The whole outcome., type: dict}
+authority: {description: "What ca_command printed: whom clients have to trust.", type: str}
 """
 
 ARGUMENTS = {
@@ -95,7 +95,6 @@ ARGUMENTS = {
     },
     "address_command": {"type": "list", "elements": "str", "default": []},
     "edge": {"type": "dict", "default": {}},
-    "ca_path": {"type": "str", "default": ""},
     "token_file": {"type": "str", "default": "", "no_log": False},
     "public_reads": {"type": "bool", "default": True},
     "seed_tasks": {
@@ -112,7 +111,7 @@ ARGUMENTS = {
     "schema_version": {"type": "int"},
     "roles": {"type": "dict", "default": {}},
     "cache_ttl": {"type": "int", "default": 60},
-    "report_path": {"type": "path", "required": True},
+    "folder": {"type": "path", "required": True},
     "deadline": {"type": "int", "default": 120},
     "health_wait": {"type": "int", "default": 60},
     "secrets": {"type": "list", "elements": "str", "default": [], "no_log": True},
@@ -153,17 +152,10 @@ def _token(module: AnsibleModule) -> str:
     raise AssertionError("fail_json ends the module")
 
 
-def _keep_authority(module: AnsibleModule) -> None:
-    """Write down whom clients have to trust."""
-    path, edge = module.params["ca_path"], module.params["edge"]
-    if not path or not edge:
-        return
-    text = run(edge["ca_command"], ANSWER_SECONDS).out
-    try:
-        if text and (not os.path.exists(path) or Path(path).read_text(encoding="utf-8") != text):
-            Path(path).write_text(text, encoding="utf-8")
-    except OSError as error:
-        module.warn(f"{path} cannot be written: {error.strerror}")
+def _authority(edge: Mapping[str, Any]) -> str:
+    """Whom clients have to trust, in PEM; empty where that is nobody besides their own."""
+    command = edge.get("ca_command")
+    return run(command, ANSWER_SECONDS).out if command else ""
 
 
 def _stop(number: int, _frame: object) -> NoReturn:
@@ -180,24 +172,24 @@ def main() -> None:
             changed=False, msg=text, lines=[text], proofs=[], services={}, seeded_tasks=0
         )
     signal.signal(signal.SIGTERM, _stop)
-    path = Path(module.params["report_path"])
+    folder = Path(module.params["folder"])
     token = _token(module)
-    secrets = [*module.params["secrets"], token]
     try:
-        outcome = verify(target_of(module.params, token), path.parent, Masker(secrets))
-        report.write(path, outcome)
+        masker = Masker([*module.params["secrets"], token])
+        outcome = verify(target_of(module.params, token), folder, masker)
     except OSError as error:
-        module.fail_json(msg=f"the report {path} cannot be written: {error.strerror}")
+        module.fail_json(msg=f"{folder} cannot be opened: {error.strerror}")
     facts = outcome.as_json()
     results = {
         name: facts[name] for name in ("proofs", "services", "seeded_tasks", "seconds", "leftovers")
     }
     results["lines"] = [proof.line for proof in outcome.proofs]
+    results["report"] = facts
     for leftover in outcome.leftovers:
         module.warn(leftover)
     if outcome.ok:
-        _keep_authority(module)
-        module.exit_json(changed=False, msg=f"{len(outcome.proofs)} promises kept", **results)
+        results["authority"] = _authority(module.params["edge"])
+        module.exit_json(changed=False, **results)
     module.fail_json(msg=outcome.message, changed=False, **results)
 
 

@@ -66,7 +66,7 @@ def stack(shared_project: Project) -> Iterator[Stack]:
     try:
         done = site(stack)
         assert done.returncode == 0, done.output
-        assert "proofs      12 of 12 held" in done.output
+        assert "proofs      13 of 13 held" in done.output
         assert f"url         https://{HOST}:{port + 443}" in done.output
         yield stack
     finally:

@@ -9,6 +9,7 @@ import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 from stackwright.compose_commands import inside
+from stackwright.verification.outside import own_address
 
 from tests.stack.conftest import Stack, run
 from tests.support import locks
@@ -31,7 +32,7 @@ def test_the_summary_says_where_what_and_how_long(stack: Stack) -> None:
     assert f"url         http://localhost:{stack.port}" in output
     assert "runtime     compose (asked for by stack_runtime, and Docker Engine" in output
     assert "tasks       3 seeded tasks found" in output
-    assert "proofs      11 of 11 held" in output
+    assert "proofs      12 of 12 held" in output
     assert "seconds     " in output
 
 
@@ -113,6 +114,18 @@ def test_verification_leaves_a_report_and_no_task(stack: Stack) -> None:
     report = json.loads((stack.folder / "verify.json").read_text())
     assert all(proof["ok"] for proof in report["proofs"])
     assert stack.request("GET", "/tasks")[1]["count"] == 3
+
+
+@pytest.mark.skipif(not own_address(), reason="this machine has no address but loopback")
+def test_nothing_bound_to_loopback_answers_at_this_machines_own_address(stack: Stack) -> None:
+    report = json.loads((stack.folder / "verify.json").read_text())
+    seen = next(proof["evidence"] for proof in report["proofs"] if proof["name"] == "outside")
+    assert seen["address"] == own_address()
+    assert seen["open"] == []
+    assert f"api-web {stack.port}" in seen["closed"]
+    opened = stack.site("-e", "api_bind_address=0.0.0.0")
+    assert f"outside  {own_address()}: api-web {stack.port} open" in opened.output
+    assert stack.site().returncode == 0
 
 
 def test_status_and_logs(stack: Stack) -> None:

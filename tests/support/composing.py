@@ -10,7 +10,7 @@ from typing import Any
 
 from stackwright.compose_check import compose_command
 from stackwright.prepare import prepare
-from stackwright.rendering import RenderedFile
+from stackwright.rendered_file import RenderedFile
 
 CHOICES = {"runtime": "compose", "base_images": "registry"}
 

@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-from stackwright.bills.writing import BillError, write_missing_bills
+from stackwright.bills.reading import BillError
+from stackwright.bills.writing import write_missing_bills
 
 IMAGE = ("shop-api:1", f"sha256:{'ab' * 32}", "2026-01-31T12:00:00.5Z")
 OTHER = ("shop-api:2", f"sha256:{'cd' * 32}", "2026-01-31T12:00:00.5Z")

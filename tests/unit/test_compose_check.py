@@ -12,7 +12,7 @@ from stackwright.compose_check import (
     check_with_compose,
     compose_command,
 )
-from stackwright.rendering import RenderedFile
+from stackwright.rendered_file import RenderedFile
 
 from tests.support.composing import rendered
 from tests.support.resolving import dev_values

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from stackwright.diffing import diff_of
-from stackwright.rendering import RenderedFile
+from stackwright.rendered_file import RenderedFile
 from stackwright.transaction import plan_tree
 from stackwright.writing import apply_plan
 

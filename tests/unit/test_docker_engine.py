@@ -20,7 +20,8 @@ PROJECT = Path(__file__).parents[2]
 ENGINE = PROJECT / "playbooks/tasks/engine"
 WORKING = {
     "engine": "20.10.24", "compose": "2.40.3", "denied": False, "dockerd": True,
-    "systemd": False, "root": True, "apt": True, "system": "Debian GNU/Linux 12 (bookworm)",
+    "systemd": False, "root": True, "apt": True, "machine": os.uname().machine,
+    "system": "Debian GNU/Linux 12 (bookworm)",
 }  # fmt: skip
 MISSING = {**WORKING, "engine": "", "compose": "", "dockerd": False}
 

@@ -12,16 +12,8 @@ import pytest
 import yaml
 from stackwright import layout
 from stackwright.images import service_images
-from stackwright.rendering import (
-    PRIVATE,
-    PUBLIC,
-    SECRET,
-    RenderedFile,
-    RenderError,
-    compile_templates,
-    render_tree,
-    template_context,
-)
+from stackwright.rendered_file import PRIVATE, PUBLIC, SECRET, RenderedFile
+from stackwright.rendering import RenderError, compile_templates, render_tree, template_context
 
 from tests.support.composing import rendered
 from tests.support.resolving import dev_values

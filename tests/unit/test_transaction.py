@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from stackwright.rendering import RenderedFile
+from stackwright.rendered_file import RenderedFile
 from stackwright.transaction import MANIFEST, NEXT_MANIFEST, Plan, plan_tree, read_manifest
 from stackwright.writing import apply_plan
 

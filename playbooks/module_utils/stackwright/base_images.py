@@ -82,7 +82,7 @@ def choose_base_images(
     for name, images in by_kind.items():
         references = {images[kind] for kind in kinds}
         if references <= present(sorted(references)):
-            return name, "already on this machine"
+            return name, "already there"
     seconds = values["registry_timeout_seconds"]
     image = values["python_base_image"]
     if answers(image, seconds):

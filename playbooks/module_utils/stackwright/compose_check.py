@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 from jsonschema import Draft202012Validator
 
-from .rendering import RenderedFile
+from .rendered_file import RenderedFile
 
 CONFIG_SECONDS = 30
 

@@ -8,9 +8,11 @@ from typing import Any
 from .tokens import token_file
 
 LOG_LINES = "50"
+# Of all containers of the project, those that the compose file does not know included.
 ADDRESSES = (
-    'docker compose --file "$0/docker-compose.yml" ps --quiet'
-    " | xargs -r docker inspect --format '{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}'"
+    'docker ps --quiet --filter "label=com.docker.compose.project=$0"'
+    " | xargs -r docker inspect --format '{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}"
+    "{{range .NetworkSettings.Ports}}{{range .}}published:{{.HostPort}} {{end}}{{end}}'"
 )
 # Compose's own exec reads the whole project first, which takes longer than most of what is asked. The labels are what
 # Compose goes by too: a container of that name in another project is not taken for ours.
@@ -69,13 +71,13 @@ def _reachable(bound: str, loopback: str) -> str:
     return loopback if bound in ("0.0.0.0", "127.0.0.1") else bound
 
 
-def edge_access(output_dir: str, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """How the API is reached through the edge: ``url``, ``edge`` for verification, and ``ca_path`` of what to trust."""
+def edge_access(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """How the API is reached through the edge: ``url``, ``edge`` for verification, ``private_ca`` to be trusted."""
     project, port = settings["stack_project"], settings["edge_https_port"]
     authority = AUTHORITIES[settings["edge_tls"]]
     if settings["edge_tls"] == "acme" and not settings["edge_acme_ca_file"]:
         authority = ""
-    found = {
+    found: dict[str, Any] = {
         "url": f"https://{settings['edge_host']}" + ("" if port == 443 else f":{port}"),
         "edge": {
             "host": settings["edge_host"],
@@ -88,7 +90,7 @@ def edge_access(output_dir: str, settings: Mapping[str, Any]) -> dict[str, Any]:
         "versions": {"edge": inside(project, "edge", "sh", "-c", CADDY_VERSION)},
     }
     if settings["edge_tls"] == "internal":
-        found["ca_path"] = f"{output_dir}/edge-ca.crt"
+        found["private_ca"] = True
     return found
 
 
@@ -112,7 +114,7 @@ def access(output_dir: str, services: Sequence[str], settings: Mapping[str, Any]
     project = settings["stack_project"]
     sql = inside(project, "banco-dados", *psql)
     redis = inside(project, "cache-redis", *redis_cli(settings))
-    edge = edge_access(output_dir, settings) if settings["edge_enabled"] else {}
+    edge = edge_access(settings) if settings["edge_enabled"] else {}
     api_ports = range(settings["api_port"], settings["api_port"] + settings["api_replicas"])
     return {
         "url": f"http://{_reachable(settings['api_bind_address'], 'localhost')}:{settings['api_port']}",
@@ -131,9 +133,18 @@ def access(output_dir: str, services: Sequence[str], settings: Mapping[str, Any]
             if service in services
         ]
         + [{"service": "api-web", "port": port} for port in api_ports if edge],
-        # Docker's proxy of a published port has the container's address in its command line: an open port without it
-        # belongs to somebody else's program.
-        "addresses": ["sh", "-c", ADDRESSES, output_dir],
+        "published": [
+            {
+                "service": name,
+                "port": port,
+                "address": entry.get("host_address") or settings["api_bind_address"],
+            }
+            for name, entry in settings["stack_services"].items()
+            if entry["enabled"]
+            for port in entry["host_ports"]
+        ],
+        # Docker's proxy of a published port has the container's address in its command line.
+        "addresses": ["sh", "-c", ADDRESSES, project],
         "token_file": token_file(settings["api_tokens"], f"{output_dir}/secrets/api-web"),
         **edge,
     }

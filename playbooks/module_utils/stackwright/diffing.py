@@ -46,7 +46,7 @@ def diff_of(plan: Plan, secrets: Iterable[str]) -> list[dict[str, str]]:
     for path in [*plan.changed, *plan.pruned]:
         target = plan.root / path
         before = target.read_bytes().decode(errors="replace") if target.exists() else ""
-        after = plan.files[path].content.decode() if path in plan.files else ""
+        after = plan.files[path].content.decode(errors="replace") if path in plan.files else ""
         if path.startswith("secrets/"):
             before, after = (BEFORE + "\n") if before else "", (AFTER + "\n") if after else ""
         else:

@@ -15,12 +15,16 @@ OLDEST_COMPOSE = (2, 0)
 
 @dataclass(frozen=True)
 class Engine:
-    """What answered. ``usable`` says whether the compose runtime can work; ``reason`` why, or why not."""
+    """What answered. ``usable`` says whether the compose runtime can work; ``reason`` why, or why not.
+
+    ``denied``: one runs that this user may not talk to.
+    """
 
     usable: bool
     reason: str
     version: str = ""
     compose_version: str = ""
+    denied: bool = False
 
 
 def _ask(*arguments: str) -> tuple[str, str]:
@@ -55,7 +59,8 @@ def probe_engine() -> Engine:
     if trouble:
         denied = "permission denied" in trouble.lower()
         hint = "this user may not use its socket (group docker)" if denied else "no engine answers"
-        return Engine(False, f"the engine {trouble}" if trouble == TOO_SLOW else hint)
+        reason = f"the engine {trouble}" if trouble == TOO_SLOW else hint
+        return Engine(False, reason, denied=denied)
     if _numbers(version) < OLDEST_ENGINE:
         return Engine(False, f"Docker Engine {version} is older than 20.10", version)
     compose_version, trouble = _ask("compose", "version", "--short")

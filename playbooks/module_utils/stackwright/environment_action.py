@@ -1,4 +1,4 @@
-"""What the action plugins share: the settings of the host's environment, and failures said as texts for people."""
+"""What the action plugins share: settings and host of the environment, and failures said as texts for people."""
 
 from __future__ import annotations
 
@@ -11,23 +11,32 @@ from ansible.plugins.action import ActionBase
 from . import layout
 from .compose_check import ComposeFileError
 from .embedded.errors import EmbeddedError
-from .problems import RefusedError
+from .hosts import Host, HostError, RemoteHost, address_of, is_remote
+from .problems import Problem, RefusedError
 from .rendering import RenderError
 from .resolve import resolve_environment
 from .schema import Setting, load_schema
 from .unprivileged import UnprivilegedError
 
+CONNECTION_VARIABLES = (
+    "inventory_hostname", "ansible_host", "ansible_port", "ansible_connection",
+)  # fmt: skip
+SSH_PORT = 22
 TROUBLES = (RenderError, UnprivilegedError, ComposeFileError, EmbeddedError)
 
 
 class EnvironmentAction(ActionBase):  # type: ignore[misc]
-    """An action on one environment, on the controller. A plugin fills in ``act``."""
+    """An action on one environment, on the controller; what only the host knows, ``host`` is asked for.
 
-    _requires_connection = False
+    A plugin fills in ``act``.
+    """
+
     _supports_check_mode = True
     _hidden: tuple[str, ...] = ()
     _environment = ""
     _schema: dict[str, Setting] | None = None
+    _variables: Mapping[str, Any]
+    _connection_variables: Mapping[str, Any]
 
     @abstractmethod
     def act(self, variables: Mapping[str, Any]) -> dict[str, Any]:
@@ -41,15 +50,56 @@ class EnvironmentAction(ActionBase):  # type: ignore[misc]
     ) -> dict[str, Any]:
         """As Ansible calls it."""
         result: dict[str, Any] = super().run(tmp, task_vars)
+        self._variables = task_vars or {}
+        self._connection_variables = {
+            name: self._templar.template(value)
+            for name, value in self._variables.items()
+            if name in CONNECTION_VARIABLES
+        }
         try:
             return result | self.act(task_vars or {})
         except RefusedError as refused:
             message = str(refused)
+        except HostError as silent:
+            message = f"environment {self._environment}: {silent}"
         except TROUBLES as trouble:
             message = f"environment {self._environment}: nothing was written\n  - {trouble}"
         for text in self._hidden:
             message = message.replace(text, "********")
         return result | {"failed": True, "msg": message}
+
+    @property
+    def host(self) -> Host:
+        """The host of the environment: this machine, or one behind the connection of this task."""
+        if not is_remote(self._connection_variables):
+            return Host()
+        name, address = str(self._connection_variables["inventory_hostname"]), self.address
+        return RemoteHost(name if name == address else f"{name} ({address})", self.module)
+
+    @property
+    def address(self) -> str:
+        """The name or address of the host, as far as this machine is concerned."""
+        return address_of(self._connection_variables)
+
+    @property
+    def ssh_port(self) -> int:
+        """Where the host's SSH server listens."""
+        return int(self._connection_variables.get("ansible_port") or SSH_PORT)
+
+    def module(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        """The result of a module that runs on the host."""
+        return dict(
+            self._execute_module(
+                module_name=name, module_args=arguments, task_vars=dict(self._variables)
+            )
+        )
+
+    def refuse_remote(self, setting: str, what: str, fix: str) -> None:
+        """Refuse an action that works on this machine only. Raises RefusedError for another host."""
+        if self.host.remote:
+            reason = f"{what} works on this machine only, and {self.host.name} is another one"
+            where = str(self._variables.get("inventory_file") or "the inventory")
+            raise RefusedError(self._environment, [Problem(setting, reason, fix, where)])
 
     @property
     def schema(self) -> dict[str, Setting]:

@@ -8,13 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from . import layout
-from .base_images import choose_base_images, stand_ins, used_kinds
+from .base_images import FOLDER, choose_base_images, stand_ins, used_kinds
 from .catalogue import start_order
-from .engine import Engine, images_present
-from .images import service_images
+from .content_hash import input_files
+from .engine import Engine
+from .hosts import Host
+from .images import Image, service_images
 from .problems import Problem, RefusedError
-from .rendering import RenderedFile, render_tree, template_context
-from .runtimes import choose_runtime
+from .rendered_file import PROGRAM, PUBLIC, RenderedFile
+from .rendering import render_tree, template_context
+from .runtimes import choose_remote_runtime, choose_runtime
 
 # The reasons are told but not recorded: they change from run to run (an image is pulled, then present).
 CHOICES = ("runtime", "base_images")
@@ -29,16 +32,22 @@ class Prepared:
     record: dict[str, Any]
 
 
-def make_choices(values: Mapping[str, Any], engine: Engine) -> dict[str, str]:
-    """Runtime and base images, each with its reason. Raises RefusedError when compose is asked for and cannot work."""
+def make_choices(values: Mapping[str, Any], engine: Engine, host: Host) -> dict[str, str]:
+    """Runtime and base images, each with its reason. Raises RefusedError for a runtime that cannot work there."""
     environment = values["stack_environment"]
-    runtime = choose_runtime(
-        values["stack_runtime"], engine, f"inventories/group_vars/{environment}/ or -e"
-    )
+    where = f"inventories/group_vars/{environment}/ or -e"
+    if host.remote:
+        runtime = choose_remote_runtime(
+            values["stack_runtime"], engine, where, host.name, environment
+        )
+    else:
+        runtime = choose_runtime(values["stack_runtime"], engine, where)
     if isinstance(runtime, Problem):
         raise RefusedError(environment, [runtime])
     if engine.usable or values["base_images"] != "auto":
-        base_images, base_reason = choose_base_images(values, images_present)
+        base_images, base_reason = choose_base_images(
+            values, host.images_present, host.registry_answers
+        )
     else:
         base_images, base_reason = "registry", "no engine to ask"
     return {
@@ -65,8 +74,26 @@ def _stand_ins(values: Mapping[str, Any]) -> dict[str, str]:
     return {kind: reference for kind, reference in references.items() if kind in kinds}
 
 
-def prepare(values: Mapping[str, Any], choices: Mapping[str, str]) -> Prepared:
-    """Render all files in memory for validated ``values``. Raises RenderError or UnprivilegedError."""
+def _sources(images: Mapping[str, Image], with_stand_ins: bool) -> dict[str, RenderedFile]:
+    """What images are built of, for a host that has no copy of the project."""
+    folders = {layout.PROJECT / image.context for image in images.values() if image.context}
+    return {
+        str(path.relative_to(layout.PROJECT)): RenderedFile(
+            path.read_bytes(), PROGRAM if path.stat().st_mode & 0o100 else PUBLIC
+        )
+        for folder in folders | ({FOLDER} if with_stand_ins else set())
+        for path in input_files(folder)
+    }
+
+
+def prepare(
+    values: Mapping[str, Any], choices: Mapping[str, str], remote: bool = False
+) -> Prepared:
+    """Render all files in memory for validated ``values``, those a ``remote`` host needs besides included.
+
+    Raises RenderError or UnprivilegedError.
+    """
+    place = layout.place_of(values["stack_environment"], values["stack_output_dir"], remote)
     images = service_images(values, choices["base_images"])
     record = {
         "environment": values["stack_environment"],
@@ -76,5 +103,7 @@ def prepare(values: Mapping[str, Any], choices: Mapping[str, str]) -> Prepared:
         "stand_ins": _stand_ins(values) if choices["base_images"] == "distro" else {},
         **{name: choices[name] for name in CHOICES},
     }
-    files = render_tree(template_context(values, images))
-    return Prepared(Path(values["stack_output_dir"]), files, record)
+    files = render_tree(template_context(values, images, place))
+    if remote:
+        files |= _sources(images, bool(record["stand_ins"]))
+    return Prepared(place.output, files, record)

@@ -13,7 +13,6 @@ import sys
 import traceback
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -26,19 +25,12 @@ from .images import Image
 from .leftovers import is_leftover
 from .postgres_options import postgres_options
 from .quoting import FILTERS
+from .rendered_file import PRIVATE, SECRET, RenderedFile
 from .tokens import PREFIX as TOKEN
 from .unprivileged import process_user
 
-PUBLIC, PRIVATE, SECRET = 0o644, 0o600, 0o400
-
-
-@dataclass(frozen=True)
-class RenderedFile:
-    """One output file. ``owner`` is the user id that alone may read it, None for the user who renders."""
-
-    content: bytes
-    mode: int = PUBLIC
-    owner: int | None = None
+# Beside the compose file of a remote host.
+CA_BUNDLE = "build/ca_bundle.crt"
 
 
 class RenderError(Exception):
@@ -103,13 +95,18 @@ def compile_templates(templates: Path = layout.TEMPLATES) -> None:
             environment.get_template(name)
 
 
-def template_context(values: Mapping[str, Any], images: Mapping[str, Image]) -> dict[str, Any]:
+def template_context(
+    values: Mapping[str, Any], images: Mapping[str, Image], place: layout.Place | None = None
+) -> dict[str, Any]:
     """What templates see: every setting by its name, ``services``, and the folders of the project.
 
     ``services`` are the enabled catalogue entries in start order, each with its ``name`` and its ``image`` (a dict of
     ``images.Image``). ``build_secrets`` names what only carries the build.
-    ``project_from_output`` is the project's folder seen from the output folder.
+    ``project_from_output`` is the folder with ``app/`` seen from the output folder. By default the environment is on
+    this machine. Another host is ``remote``, and has the CA bundle of its builds beside the compose file.
     """
+    if place is None:
+        place = layout.place_of(values["stack_environment"], values["stack_output_dir"], False)
     services = [
         {**values["stack_services"][name], "name": name, "image": images[name].as_dict()}
         for name in start_order(values["stack_services"])
@@ -123,7 +120,9 @@ def template_context(values: Mapping[str, Any], images: Mapping[str, Image]) -> 
         ],
         "postgres_options": postgres_options(values),
         "project": str(layout.PROJECT),
-        "project_from_output": os.path.relpath(layout.PROJECT, values["stack_output_dir"]),
+        "project_from_output": os.path.relpath(place.sources, place.output),
+        "remote": place.remote,
+        "ca_bundle_file": f"./{CA_BUNDLE}" if place.remote else values["build_ca_bundle"],
         # One spelling, however Ansible was started: sys.executable may be python or python3.
         "python": str(Path(sys.prefix) / "bin" / "python"),
     }
@@ -160,8 +159,9 @@ def _secret_files(
             files[folder + name] = RenderedFile(_read(path), SECRET, uid)
         for name, content in contents.items():
             files[folder + name] = RenderedFile(content, SECRET, uid)
-            embedded = RenderedFile(content, SECRET, process_user(context["embedded_user"]))
-            files[f"secrets/embedded/{name}"] = embedded
+            if not context["remote"]:
+                embedded = RenderedFile(content, SECRET, process_user(context["embedded_user"]))
+                files[f"secrets/embedded/{name}"] = embedded
     return files
 
 
@@ -240,6 +240,8 @@ def render_tree(
         folder, _, file_name = template.partition("/")
         output = template.removesuffix(".j2")
         belongs = folder == "env" and file_name.removesuffix(".env.j2") in names
-        if belongs or folder == "embedded":
+        if belongs or (folder == "embedded" and not context["remote"]):
             files[output] = RenderedFile(_render(environment, template, context), PRIVATE)
+    if context["remote"] and "ca_bundle" in context["build_secrets"]:
+        files[CA_BUNDLE] = RenderedFile(_read(context["build_ca_bundle"]))
     return files | configured | secrets

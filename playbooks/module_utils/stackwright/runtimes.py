@@ -28,3 +28,18 @@ def choose_runtime(wanted: str, engine: Engine, where: str) -> RuntimeChoice | P
         fix = "`make engine` installs and starts Docker Engine and Compose v2, or set stack_runtime to embedded"
         return Problem("stack_runtime", reason, fix, where)
     return RuntimeChoice("embedded", f"{engine.reason}; `make engine` installs one")
+
+
+def choose_remote_runtime(
+    wanted: str, engine: Engine, where: str, host: str, environment: str
+) -> RuntimeChoice | Problem:
+    """As choose_runtime, on another machine, which has only Compose: embedded needs the project's Python packages."""
+    if wanted == "embedded":
+        reason = f"is embedded, which runs on this machine only, and {host} is another one"
+        return Problem("stack_runtime", reason, "set it to compose or auto", where)
+    if engine.usable:
+        return RuntimeChoice("compose", f"on {host} {engine.reason}")
+    fix = f"`make engine ENV={environment}` installs and starts Docker Engine and Compose v2 there"
+    if engine.denied:
+        fix = "set ansible_become: true for the host in the inventory, or put its user into group docker"
+    return Problem("stack_runtime", f"needs Docker on {host}, but {engine.reason}", fix, where)

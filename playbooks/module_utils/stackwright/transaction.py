@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .rendering import RenderedFile
+from .rendered_file import RenderedFile
 
 MANIFEST, NEXT_MANIFEST = "manifest.json", "manifest.next.json"
 

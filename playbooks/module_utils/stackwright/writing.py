@@ -8,7 +8,7 @@ import os
 import secrets
 from pathlib import Path
 
-from .rendering import RenderedFile
+from .rendered_file import RenderedFile
 from .transaction import MANIFEST, NEXT_MANIFEST, Plan, mode_and_owner
 
 

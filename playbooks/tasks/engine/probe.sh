@@ -7,6 +7,7 @@
 #   systemd  true when systemd is process 1
 #   root     true when this user may install packages
 #   apt      true on Debian, Ubuntu and what calls itself like them
+#   machine  the kind of processor, as uname has it
 #   system   the distribution's name, for messages
 set -eu
 PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
@@ -24,7 +25,7 @@ family=$(. /etc/os-release 2>/dev/null && printf '%s %s' "${ID:-}" "${ID_LIKE:-}
 system=$(. /etc/os-release 2>/dev/null && printf '%s' "${PRETTY_NAME:-}") || system=
 case " $family " in *" debian "* | *" ubuntu "*) apt=$(is command -v apt-get) ;; *) apt=false ;; esac
 
-printf '{"engine":"%s","denied":%s,"dockerd":%s,"compose":"%s","systemd":%s,"root":%s,"apt":%s,"system":"%s"}\n' \
+printf '{"engine":"%s","denied":%s,"dockerd":%s,"compose":"%s","systemd":%s,"root":%s,"apt":%s,"machine":"%s","system":"%s"}\n' \
     "$(printf '%s' "$engine" | plain)" "$(is said 'permission denied')" "$(is command -v dockerd)" \
     "$(printf '%s' "${compose#v}" | plain)" "$(is test -d /run/systemd/system)" \
-    "$(is test "$(id -u)" -eq 0)" "$apt" "$(printf '%s' "${system:-$(uname -s)}" | plain)"
+    "$(is test "$(id -u)" -eq 0)" "$apt" "$(uname -m | plain)" "$(printf '%s' "${system:-$(uname -s)}" | plain)"

@@ -19,6 +19,11 @@ from .probes import HOST
 from .program import load_program
 
 LOG_LINES = "50"
+PORTS = {
+    "api-web": "api_port",
+    "banco-dados": "embedded_db_port",
+    "cache-redis": "embedded_cache_port",
+}
 
 
 def folder_of(output_dir: str) -> Folder:
@@ -62,7 +67,7 @@ def redis(output_dir: str) -> list[str]:
 def access(output_dir: str, services: Sequence[str], settings: Mapping[str, Any]) -> dict[str, Any]:
     """How the environment is reached, in the terms of the module verify_environment. Raises EmbeddedError.
 
-    PostgreSQL and Redis listen on 127.0.0.1 by design, so no port of this host has to be closed.
+    PostgreSQL and Redis listen on 127.0.0.1 by design, so no port of 127.0.0.1 has to be closed; from outside all are.
     """
     psql, environment = sql(output_dir)
     # Ansible masks the values of sql_environment wherever they appear, and these are no secrets.
@@ -80,6 +85,11 @@ def access(output_dir: str, services: Sequence[str], settings: Mapping[str, Any]
         "redis": redis_cli,
         "versions": {name: command for name, command in versions.items() if name in services},
         "closed_ports": [],
+        "published": [
+            {"service": name, "port": settings[setting], "address": HOST}
+            for name, setting in PORTS.items()
+            if name in services
+        ],
         "addresses": [],
         "token_file": token_file(settings["api_tokens"], f"{output_dir}/secrets/embedded"),
     }

@@ -6,6 +6,7 @@ import re
 import socket
 
 from ..diagnosis_ports import port_owner
+from ..port_users import is_foreign
 from .api import UnreachableError
 from .context import Context
 from .deadline import OutOfTimeError
@@ -85,7 +86,7 @@ def ports(context: Context) -> Finding:
             continue
         owner = port_owner(port.port)
         words = context.addresses()
-        if owner and words and not any(word in owner.command for word in words):
+        if is_foreign(owner, words):
             foreign.append(f"{port.port} is {owner}, not this environment")
             continue
         raise BrokenPromiseError(

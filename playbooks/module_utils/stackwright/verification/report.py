@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from .masking import Masker
+
 
 @dataclass(frozen=True)
 class Proof:
@@ -26,6 +28,12 @@ class Proof:
     def line(self) -> str:
         """The proof in one printable line."""
         return f"{'ok    ' if self.ok else 'BROKEN'} {self.name:<8} {self.text}"
+
+
+def masked(proof: Proof, masker: Masker) -> Proof:
+    """The proof without secrets, its text in one line."""
+    text = " ".join(masker.text(proof.text).split())
+    return Proof(proof.name, proof.ok, text, proof.seconds, masker.tree(dict(proof.evidence)))
 
 
 @dataclass(frozen=True)
@@ -52,12 +60,13 @@ class Outcome:
         return {"ok": self.ok, **asdict(self)}
 
 
-def write(path: Path, outcome: Outcome) -> None:
+def write(path: Path, outcome: Outcome | Mapping[str, Any]) -> None:
     """Replace the report in one step: a reader sees the old one or the new one. Raises OSError."""
+    content = outcome.as_json() if isinstance(outcome, Outcome) else outcome
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(outcome.as_json(), file, indent=2, ensure_ascii=False)
+            json.dump(content, file, indent=2, ensure_ascii=False)
             file.write("\n")
             file.flush()
             os.fsync(file.fileno())

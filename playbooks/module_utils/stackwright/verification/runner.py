@@ -16,7 +16,7 @@ from .deadline import Deadline, OutOfTimeError
 from .lock import only_one
 from .masking import Masker
 from .promise import API, BrokenPromiseError, Finding
-from .report import Outcome, Proof
+from .report import Outcome, Proof, masked
 from .target import Target
 
 PROOFS: tuple[tuple[str, Callable[[Context], Finding]], ...] = (
@@ -76,7 +76,7 @@ def verify(target: Target, folder: Path, masker: Masker) -> Outcome:
         runtime=target.runtime,
         started=started.isoformat(timespec="seconds"),
         seconds=round(time.monotonic() - clock, 2),
-        proofs=[_masked(proof, masker) for proof in proofs],
+        proofs=[masked(proof, masker) for proof in proofs],
         services=masker.tree(context.versions),
         seeded_tasks=context.seeded_tasks,
         leftovers=masker.tree(leftovers),
@@ -117,11 +117,6 @@ def _broken(name: str, broken: BrokenPromiseError, clock: float) -> Proof:
     seconds = round(time.monotonic() - clock, 3)
     evidence = {"expected": broken.expected, "got": broken.got}
     return Proof(name, False, f"expected {broken.expected}; got {broken.got}", seconds, evidence)
-
-
-def _masked(proof: Proof, masker: Masker) -> Proof:
-    text = " ".join(masker.text(proof.text).split())
-    return Proof(proof.name, proof.ok, text, proof.seconds, masker.tree(dict(proof.evidence)))
 
 
 def _explain(target: Target, promise: str, broken: BrokenPromiseError) -> str:

@@ -46,9 +46,8 @@ class Edge:
 class Target:
     """A running environment. Command lines are argv lists; times are seconds.
 
-    ``address_command`` prints words, one of which is in the command line of whatever would publish a
-    port of this environment (the addresses of its containers). An open port whose owner is known and
-    has none of them belongs to somebody else. Without any words every open port is ours.
+    ``address_command`` prints words that tell this environment's open ports from others', see
+    ``port_users.is_foreign``. Without any words every open port is ours.
 
     ``token`` is sent with every request, where the API asks for one; with ``public_reads`` tasks may be
     read without it.

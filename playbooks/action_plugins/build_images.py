@@ -1,0 +1,51 @@
+"""Action plugin ``build_images``: the module of that name on the host, and a bill of materials of each image here.
+
+Arguments are the module's and ``report_dir``: below it, sbom/ gets a bill (CycloneDX) of every service's image that has
+none there. Without it, as in check mode, none is written.
+Returns what the module does and ``bills``, the names of the files written.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
+
+from stackwright.bills.reading import BillError
+from stackwright.bills.writing import write_missing_bills
+from stackwright.environment_action import EnvironmentAction
+
+
+class ActionModule(EnvironmentAction):
+    """See the module's docstring."""
+
+    def act(self, variables: Mapping[str, Any]) -> dict[str, Any]:
+        """Build there, write here."""
+        arguments = dict(self._task.args)
+        report_dir = str(arguments.pop("report_dir", ""))
+        if not arguments.get("images"):
+            self.refuse_remote(
+                "base_images",
+                "building stand-ins beforehand",
+                "leave it out: `make build` builds those that an environment needs on its host",
+            )
+        done = self.module("build_images", arguments)
+        if done.get("failed") or not report_dir or self._task.check_mode:
+            return done
+        images = {name: tuple(facts) for name, facts in done["images"].items()}
+        try:
+            bills = write_missing_bills(Path(report_dir) / "sbom", images, self.host.packages_of)
+        except BillError as failed:
+            lines = failed.output.splitlines()[-40:]
+            return {
+                "failed": True,
+                "msg": str(failed),
+                "stderr": failed.output,
+                "stderr_lines": lines,
+            }
+        except OSError as failed:
+            return {"failed": True, "msg": f"writing the bills of materials failed: {failed}"}
+        return done | {"bills": bills, "changed": bool(done["changed"] or bills)}

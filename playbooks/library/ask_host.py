@@ -1,0 +1,43 @@
+#!/usr/bin/python
+"""Ansible module ``ask_host``: one question to the host of an environment, see stackwright.host_side.
+
+Parameters: ``question``, its name; ``arguments``, packed by stackwright.wire: they may hold secrets, so they are never
+shown. Returns ``answer``. Used by the action plugins for hosts that are not this machine.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.stackwright.bills.reading import BillError
+from ansible.module_utils.stackwright.host_side import QUESTIONS
+from ansible.module_utils.stackwright.wire import unpack
+
+OLDEST_PYTHON = (3, 11)
+
+
+def main() -> None:
+    """Answer."""
+    module = AnsibleModule(
+        argument_spec={
+            "question": {"type": "str", "required": True, "choices": list(QUESTIONS)},
+            "arguments": {"type": "str", "required": True, "no_log": True},
+        },
+        supports_check_mode=True,
+    )
+    if sys.version_info < OLDEST_PYTHON:
+        here = ".".join(str(part) for part in sys.version_info[:2])
+        module.fail_json(
+            msg=f"Python 3.11 or newer is needed here, and {sys.executable} is {here}: install one "
+            "and name it in the inventory as ansible_python_interpreter"
+        )
+    try:
+        answer = QUESTIONS[module.params["question"]](**unpack(module.params["arguments"]))
+    except BillError as failed:
+        module.fail_json(msg=str(failed), output=failed.output)
+    module.exit_json(changed=False, answer=answer)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,59 @@
+"""What is asked of the host of an environment. It needs no more than Python's standard library for the answers.
+
+Questions take and give plain data that JSON can hold, so that they may be asked over a connection; ``hosts`` asks them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from .base_images import registry_answers
+from .bills.reading import packages_of
+from .engine import images_present, probe_engine
+from .port_users import port_users
+from .running import running_runtimes
+from .settling import Wire, from_wire, settle
+from .transaction import read_manifest
+
+
+def _engine() -> dict[str, Any]:
+    """See engine.Engine."""
+    return asdict(probe_engine())
+
+
+def _images(references: list[str]) -> list[str]:
+    """Which of them the engine has."""
+    return sorted(images_present(references))
+
+
+def _rendered(root: str) -> dict[str, Any]:
+    """What rendering recorded in ``root``, and the runtimes it runs in now; empty where nothing is rendered."""
+    manifest = read_manifest(Path(root))
+    if not manifest:
+        return {}
+    record = {name: value for name, value in manifest.items() if name != "files"}
+    return {"record": record, "running": running_runtimes(Path(root), record["project"])}
+
+
+def _settle(root: str, files: Wire, **options: Any) -> dict[str, Any]:
+    """See settling.settle."""
+    return asdict(settle(Path(root), from_wire(files), **options))
+
+
+def _packages(reference: str) -> list[dict[str, Any]]:
+    """See bills.package.Package. Raises BillError."""
+    return [asdict(package) for package in packages_of(reference)]
+
+
+QUESTIONS: Mapping[str, Callable[..., Any]] = {
+    "engine": _engine,
+    "images": _images,
+    "registry": registry_answers,
+    "rendered": _rendered,
+    "settle": _settle,
+    "packages": _packages,
+    "port_users": port_users,
+}
