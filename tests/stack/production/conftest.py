@@ -15,7 +15,7 @@ import pytest
 from tests.stack.conftest import Stack, run
 from tests.stack.containers import base_images, docker, wait_for
 from tests.stack.edge_client import Answer, Connection
-from tests.support.project import ROOT, Project, Run, good_vault
+from tests.support.project import ROOT, Project, Run, good_token, good_vault
 
 NAME = "swtest_prod"
 PREFIX = "swtest-prod-"
@@ -24,6 +24,7 @@ HOST = f"{PREFIX.rstrip('-')}.localhost"
 VOLUME = "swtest_prod_dados_postgres"
 KEEPER = f"{PREFIX}keeper"
 VOLUME_MIB = 256
+BEARER = {"Authorization": f"Bearer {good_token('operator')}"}
 SERVICES = ("banco-dados", "cache-redis", "api-web", "edge")
 
 
@@ -59,11 +60,11 @@ class Production(Stack):
         return found
 
     def ask(self, method: str, path: str, body: object = None) -> Answer:
-        """One request through the edge, on a connection of its own."""
+        """One request through the edge by who may do everything, on a connection of its own."""
         authority = self.folder / "edge-ca.crt"
         connection = Connection(HOST, "127.0.0.1", self.port + 443, authority)
         try:
-            return connection.ask(method, path, body)
+            return connection.ask(method, path, body, BEARER)
         finally:
             connection.close()
 
