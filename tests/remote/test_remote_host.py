@@ -46,11 +46,11 @@ class Remote:
         assert done.returncode == 0, done.output
         return done.output
 
-    def secrets(self) -> list[str]:
-        """All secrets of the environment."""
+    def secrets(self) -> dict[str, str]:
+        """All secrets of the environment, by their names in the vault."""
         vault = VaultLib([("default", VaultSecret(VAULT_PASSWORD.encode()))])
-        found = yaml.safe_load(vault.decrypt(self.vault.read_bytes()))
-        return [str(value) for value in found.values()]
+        found: dict[str, str] = yaml.safe_load(vault.decrypt(self.vault.read_bytes()))
+        return found
 
     def report(self) -> dict[str, Any]:
         """The last verification's report, on this machine."""
@@ -101,10 +101,18 @@ def test_a_bare_server_becomes_a_verified_stack(remote: Remote, first: str) -> N
     assert "Environment prod is up and verified" in first
     report = remote.report()
     assert report["ok"] is True
-    assert {proof["name"] for proof in report["proofs"]} >= {"health", "cache", "edge", "outside"}
+    assert {proof["name"] for proof in report["proofs"]} >= {
+        "health",
+        "cache",
+        "tokens",
+        "edge",
+        "outside",
+    }
     authority = remote.project.output("prod") / "edge-ca.crt"
     client = Connection(HOST, remote.machine.address, HTTPS, authority)
-    assert client.ask("GET", "/tasks").json["count"] == 3
+    bearer = {"Authorization": f"Bearer {remote.secrets()['vault_api_token_reader']}"}
+    assert client.ask("GET", "/tasks").status == 401
+    assert client.ask("GET", "/tasks", headers=bearer).json["count"] == 3
     client.close()
     bills = sorted(path.name for path in (remote.project.output("prod") / "sbom").iterdir())
     assert "edge.cdx.json" in bills
@@ -147,7 +155,7 @@ def test_verification_sees_a_port_that_was_opened_past_the_settings(
 
 
 def test_no_secret_is_shown_or_lies_about(remote: Remote, first: str) -> None:
-    secrets = remote.secrets()
+    secrets = list(remote.secrets().values())
     assert len(secrets) >= 5
     assert not [secret for secret in secrets if secret in first]
     folder = f"{FOLDER}/secrets"

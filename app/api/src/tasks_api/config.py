@@ -90,7 +90,7 @@ class Config:
             api_workers=env.integer("API_WORKERS", cls.api_workers, 1, 64),
             api_threads=threads,
             max_body_bytes=env.integer("MAX_BODY_BYTES", cls.max_body_bytes, 1024, 2**30),
-            tokens=env.tokens("API_TOKEN_FILES"),
+            tokens=env.tokens("API_CLIENTS"),
             public_reads=env.choice("API_PUBLIC_READS", "true", ("true", "false")) == "true",
             cors_origins=env.origins("CORS_ORIGINS"),
             trusted_proxies=env.hosts("TRUSTED_PROXIES"),
