@@ -1,7 +1,7 @@
 """The layer ahead of Flask: what every answer has, whoever gave it.
 
 Clients, tokens, request ids, conditional requests, compression, CORS, metrics and the request log
-are here once, so a cached read cannot differ in any of them from what Flask answers.
+are here once, so what is answered directly differs in none of them from what Flask answers.
 """
 
 from __future__ import annotations
