@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import socket
 import sys
+from importlib import import_module
 from tempfile import TemporaryDirectory
 
 from tasks_api.config import Config
@@ -32,8 +34,12 @@ def main() -> int:
     place = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
     with TemporaryDirectory(prefix="tasks_api-metrics-", dir=place) as folder:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
-        from tasks_api.workers import ApiServer  # prometheus-client looks there when imported
+        # prometheus-client looks there when imported. The application is loaded before the workers
+        # are forked, which share what they do not change; the collector would write to all of it.
+        import_module("tasks_api.app")
+        from tasks_api.workers import ApiServer
 
+        gc.freeze()
         ApiServer(config).serve()
     return 0
 
