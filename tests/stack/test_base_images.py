@@ -259,7 +259,7 @@ def test_a_second_build_only_looks(images: dict[str, str]) -> None:
 
 def sorted_by_build(images: dict[str, str]) -> list[str]:
     """Images in the order the script reports them."""
-    return [images[kind] for kind in ("debian", "python", "redis", "postgres")]
+    return [images[kind] for kind in ("debian", "python", "redis", "postgres", "caddy")]
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ def stack(shared_project: Project) -> Iterator[Stack]:
     try:
         done = site(stack)
         assert done.returncode == 0, done.output
-        assert "proofs      13 of 13 held" in done.output
+        assert "proofs      14 of 14 held" in done.output
         assert "refused without a token, so is reading" in done.output
         assert "curl --cacert" in done.output
         assert f" -H 'Authorization: Bearer …' https://{HOST}:{port + 443}/tasks" in done.output

@@ -31,4 +31,4 @@ def test_everything_comes_back_and_no_task_is_lost(production: Production, by: s
 def test_every_promise_holds_after_them(production: Production) -> None:
     done = production.play("playbooks/verify.yml")
     assert done.returncode == 0, done.output
-    assert "proofs      12 of 12 held" in done.output
+    assert "proofs      14 of 14 held" in done.output
