@@ -34,6 +34,18 @@ def free_port() -> int:
     raise AssertionError("no free port between 21700 and 21799")
 
 
+def free_base() -> int:
+    """An api_port with which an edge's two ports, derived from it, are free too."""
+    for port in range(23100, 23380):
+        for wanted in (port, port + 80, port + 443):
+            with socket.socket() as probe:
+                if not probe.connect_ex(("127.0.0.1", wanted)):
+                    break
+        else:
+            return port
+    raise AssertionError("no free ports from 23100 on")
+
+
 def _seed_names_are_free() -> bool:
     names = run("docker", "ps", "--all", "--format", "{{.Names}}").stdout.split()
     volumes = run("docker", "volume", "ls", "--quiet").stdout.split()

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from tests.render.test_edge import certificate
-from tests.stack.conftest import Stack, run
+from tests.stack.conftest import Stack, free_base, run
 from tests.stack.containers import wait_for
 from tests.stack.edge_client import Answer, Connection, container_on, python_in
 from tests.support.project import Project, Run, good_vault, recap
@@ -35,18 +35,6 @@ edge_enabled: true
 edge_client_rate: 40
 edge_client_burst: 60
 """
-
-
-def free_base() -> int:
-    """An api_port with which the edge's two ports are free too."""
-    for port in range(23100, 23180):
-        for wanted in (port, port + 80, port + 443):
-            with socket.socket() as probe:
-                if not probe.connect_ex(("127.0.0.1", wanted)):
-                    break
-        else:
-            return port
-    raise AssertionError("no free ports from 23100 on")
 
 
 def site(stack: Stack, *arguments: str) -> Run:

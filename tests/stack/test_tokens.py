@@ -9,10 +9,10 @@ from secrets import token_hex
 
 import pytest
 
-from tests.stack.conftest import Stack, run
+from tests.stack.conftest import Stack, free_base, run
 from tests.stack.containers import wait_for
 from tests.stack.edge_client import Answer, Connection
-from tests.stack.test_edge import free_base, site
+from tests.stack.test_edge import site
 from tests.support.project import Project, good_vault
 
 pytestmark = pytest.mark.docker

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.stack.conftest import Stack, run
+from tests.stack.conftest import Stack, free_base, run
 from tests.stack.containers import base_images, docker, wait_for
 from tests.stack.edge_client import Answer, Connection
 from tests.support.project import ROOT, Project, Run, good_token, good_vault
@@ -26,18 +25,6 @@ KEEPER = f"{PREFIX}keeper"
 VOLUME_MIB = 256
 BEARER = {"Authorization": f"Bearer {good_token('operator')}"}
 SERVICES = ("banco-dados", "cache-redis", "api-web", "edge")
-
-
-def free_base() -> int:
-    """An api_port with which the edge's two ports are free too."""
-    for port in range(23300, 23380):
-        for wanted in (port, port + 80, port + 443):
-            with socket.socket() as probe:
-                if not probe.connect_ex(("127.0.0.1", wanted)):
-                    break
-        else:
-            return port
-    raise AssertionError("no free ports from 23300 on")
 
 
 class Production(Stack):
