@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.stackwright.embedded.errors import EmbeddedError
+from ansible.module_utils.stackwright.embedded.errors import EmbeddedError, ProgramError
 from ansible.module_utils.stackwright.embedded.folder import Folder
 from ansible.module_utils.stackwright.embedded.logs import logs
 from ansible.module_utils.stackwright.embedded.start import start
@@ -24,6 +24,7 @@ description:
   - Takes everything from the rendered files below output_dir, so it never runs what was not validated.
   - A started environment in which nothing has changed is left alone, and no process is restarted.
   - Data in output_dir/embedded/data outlive a stop.
+  - A failure that explains itself, unlike a program that ends again and again, has C(explained) true.
 options:
   output_dir: {type: path, required: true, description: Folder with the rendered files of the environment.}
   state: {type: str, choices: [started, stopped, status, logs], default: started, description: "What to do.
@@ -79,13 +80,10 @@ def started(folder: Folder, given: dict[str, Any], check: bool) -> dict[str, Any
 
 def stopped(folder: Folder, given: dict[str, Any], check: bool) -> dict[str, Any]:
     """Stop."""
-    changed = stop(folder, given["timeout"], check)
-    line = (
-        f"{'would be ' if check else ''}stopped, data kept in {folder.data}"
-        if changed
-        else "nothing ran"
-    )
-    return {"changed": changed, "lines": [line]}
+    names = stop(folder, given["timeout"], check)
+    would = "would be " if check else ""
+    lines = [f"{would}stopped: {', '.join(names)}", f"data kept in {folder.data}"]
+    return {"changed": bool(names), "lines": lines if names else ["nothing ran"]}
 
 
 def shown(folder: Folder, given: dict[str, Any], _check: bool) -> dict[str, Any]:
@@ -117,7 +115,7 @@ def main() -> None:
     try:
         result = STATES[given["state"]](folder, given, module.check_mode)
     except (EmbeddedError, UnprivilegedError) as error:
-        module.fail_json(msg=str(error))
+        module.fail_json(msg=str(error), explained=not isinstance(error, ProgramError))
     module.exit_json(**result)
 
 

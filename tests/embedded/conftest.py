@@ -36,6 +36,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     try:
         outcome = stack.start()
         assert outcome.started == ["banco-dados", "cache-redis", "api-web"]
+        stack.first_log = stack.folder.log("banco-dados").read_text(encoding="utf-8")
         yield stack
     finally:
         stack.stop()

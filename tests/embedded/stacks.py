@@ -39,6 +39,7 @@ class Stack:
 
     def __init__(self, output: Path, **settings: Any) -> None:
         self.output = output
+        self.first_log = ""  # what the database printed at its first start
         self.folder = Folder(output / "embedded")
         self.settings: dict[str, Any] = {
             "stack_output_dir": str(output),
@@ -85,7 +86,7 @@ class Stack:
     def start(self) -> Outcome:
         return start(self.folder, SECONDS)
 
-    def stop(self) -> bool:
+    def stop(self) -> list[str]:
         return stop(self.folder, SECONDS)
 
     def rows(self) -> dict[str, Row]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from stackwright.embedded.daemon import find_daemon
-from stackwright.embedded.errors import EmbeddedError
+from stackwright.embedded.errors import EmbeddedError, ProgramError
 
 from tests.embedded.conftest import SECRETS
 from tests.embedded.stacks import SECONDS, Stack, kill, lives
@@ -137,12 +137,17 @@ def test_taken_port_is_found_before_anything_starts(bare: Stack) -> None:
 def test_program_that_cannot_start_is_explained(bare: Stack) -> None:
     settings = bare.folder.root / "api-web.json"
     settings.write_text(settings.read_text().replace('"API_WORKERS": "2"', '"API_WORKERS": "many"'))
-    with pytest.raises(EmbeddedError) as refused:
+    log = bare.folder.log("api-web")
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.write_text("a line of an earlier start\n")
+    with pytest.raises(ProgramError) as refused:
         bare.start()
     text = str(refused.value)
     assert text.startswith("api-web is ")
     assert "API_WORKERS" in text.partition("last lines of ")[2]
-    assert bare.stop()
+    assert "earlier" not in text
+    assert bare.stop()[-3:] == ["cache-redis", "banco-dados", "supervisord"]
+    assert bare.stop() == []
 
 
 def test_changed_passwords_take_effect_and_restart_only_who_reads_them(stack: Stack) -> None:

@@ -30,6 +30,14 @@ def test_all_services_are_healthy(stack: Stack) -> None:
     assert stack.request("GET", "/health") == (200, answer)
 
 
+def test_the_api_is_started_when_its_database_and_role_are_there(stack: Stack) -> None:
+    assert "database system is ready to accept connections" in stack.first_log
+    said = [
+        line for line in stack.first_log.splitlines() if "starting up" not in line
+    ]  # to our own probe
+    assert "FATAL" not in "\n".join(said)
+
+
 def test_the_seed_tasks_come_through_the_api_and_through_sql(stack: Stack) -> None:
     titles = ["Setup Docker Environment", "Create Flask API", "Implement Redis Cache"]
     stack.redis("FLUSHDB")

@@ -7,13 +7,14 @@ import subprocess
 from pathlib import Path
 
 from .binaries import SYSTEM_PATH, postgres_tools
-from .errors import EmbeddedError
+from .errors import ProgramError
 from .folder import Folder
 from .probes import HOST
 from .program import Program
 
 APPLIED = "migrate: applied "
 _WAIT_SECONDS = 10
+_FIRST_OWN_OID = 16384  # FirstNormalObjectId of PostgreSQL; initdb's own databases are below
 
 
 def password_line(program: Program) -> str:
@@ -57,11 +58,35 @@ def connection(folder: Folder, program: Program) -> dict[str, str]:
 def migrate(folder: Folder, program: Program) -> list[str]:
     """Bring schema, roles and their passwords up to date.
 
-    Returns the migrations applied now. Raises EmbeddedError with the cause.
+    Returns the migrations applied now. Raises ProgramError with the cause.
     """
+    _create(folder, program)
     said = _run(folder, program, "migrate")
     _run(folder, program, "roles")
     return [line.removeprefix(APPLIED) for line in said.splitlines() if line.startswith(APPLIED)]
+
+
+def _create(folder: Folder, program: Program) -> None:
+    """Create the database in a cluster that has none yet, so that nobody asks for what is missing.
+
+    What is in the way, the migrations will say.
+    """
+    databases = Path(program.database["PGDATA"], "base").iterdir()
+    if any(int(one.name) >= _FIRST_OWN_OID for one in databases if one.name.isdigit()):
+        return
+    statement = (
+        "SELECT format('CREATE DATABASE %I', :'name') "
+        "WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = :'name') \\gexec\n"
+    )
+    name = program.database["POSTGRES_DB"]
+    subprocess.run(
+        [str(postgres_tools() / "psql"), "-Xqw", f"--set=name={name}"],
+        env=connection(folder, program) | {"PGDATABASE": "postgres"},
+        input=statement,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 def _run(folder: Folder, program: Program, name: str) -> str:
@@ -85,4 +110,4 @@ def _run(folder: Folder, program: Program, name: str) -> str:
     if done.returncode == 0:
         return done.stdout
     said = (done.stderr or done.stdout).strip()
-    raise EmbeddedError(f"{program.name}: schema or roles are not current: {said}")
+    raise ProgramError(f"{program.name}: schema or roles are not current: {said}")

@@ -43,6 +43,11 @@ class Program:
         """The password of the database's owner. Raises EmbeddedError when its file cannot be read."""
         return given(self.database, "POSTGRES_PASSWORD")
 
+    @property
+    def needs_database(self) -> bool:
+        """Whether it is started once the database has its schema and roles; supervisord starts the others by itself."""
+        return self.probe == "http"
+
     def secrets(self) -> list[str]:
         """Texts that must not be shown."""
         names = (name.removesuffix("_FILE") for name in self.database if "_PASSWORD" in name)

@@ -14,6 +14,7 @@ from .database import write_password_file
 from .errors import EmbeddedError
 from .folder import Folder
 from .health import wait_healthy
+from .logs import size_of
 from .ports import check_ports
 from .processes import read_started
 from .program import Program, load_programs
@@ -55,11 +56,14 @@ def start(folder: Folder, timeout: float, check: bool = False) -> Outcome:
                 if program.database:
                     write_password_file(folder, program)
             control = Control(folder.socket)
+            sizes = {program.name: size_of(folder.log(program.name)) for program in programs}
             changes = _apply(folder, control, programs, timeout)
-            migrations = wait_healthy(folder, control, programs, begin + timeout)
+            begun = (*changes.started, *changes.restarted)
+            held = [one.name for one in programs if one.needs_database and one.name in begun]
+            migrations = wait_healthy(folder, control, programs, held, begin + timeout, sizes)
     except EmbeddedError as error:
         secrets = [secret for program in programs for secret in program.secrets()]
-        raise EmbeddedError(Masker(secrets).text(str(error))) from None
+        raise type(error)(Masker(secrets).text(str(error))) from None
     seconds = time.monotonic() - begin
     return Outcome(changes.started, changes.restarted, changes.gone, migrations, seconds)
 
@@ -78,6 +82,7 @@ def _foreseen(folder: Folder, programs: Sequence[Program]) -> Changes:
 def _apply(
     folder: Folder, control: Control, programs: Sequence[Program], timeout: float
 ) -> Changes:
+    """Stop what changes, and start all but what needs the database."""
     daemon = find_daemon(folder)
     if daemon is not None and not answers(folder, daemon):
         # Its socket was removed under it, and there is no other way to reach it.
@@ -99,7 +104,7 @@ def _apply(
     for program in programs:
         if program.name in (*changes.new, *changes.changed):
             control.add(program.name)
-        elif program.name in (*changes.outdated, *changes.down):
+        elif program.name in (*changes.outdated, *changes.down) and not program.needs_database:
             control.start(program.name)
     return changes
 

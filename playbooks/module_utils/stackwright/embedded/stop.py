@@ -13,33 +13,33 @@ from .processes import Started, end_family, read_started
 KEPT = {"pgpass"}
 
 
-def stop(folder: Folder, timeout: float, check: bool = False) -> bool:
-    """Stop everything that runs, the API first, PostgreSQL last. Returns whether anything ran. Raises EmbeddedError."""
+def stop(folder: Folder, timeout: float, check: bool = False) -> list[str]:
+    """Stop everything that runs, the API first, PostgreSQL last. Returns names of what ran. Raises EmbeddedError."""
     if not folder.root.is_dir():
-        return False
+        return []
     daemon = find_daemon(folder)
-    if check or (daemon is None and not _leftovers(folder)):
-        return daemon is not None or bool(_leftovers(folder))
+    ran = [*_alive(folder), *(["supervisord"] if daemon is not None else [])]
+    if check or not ran:
+        return ran
     with only_one(folder, timeout):
         daemon = find_daemon(folder)
         if daemon is not None:
             end_daemon(folder, daemon, timeout)
         end_leftovers(folder, timeout)
         _clean(folder)
-    return True
+    return ran
 
 
-def _leftovers(folder: Folder) -> list[Started]:
-    """Processes that outlived their supervisord, the one started last first."""
-    if not folder.run.is_dir():
-        return []
-    noted = [started for path in folder.run.glob("*.json") if (started := read_started(path))]
-    return sorted((one for one in noted if one.family()), key=lambda one: one.ticks, reverse=True)
+def _alive(folder: Folder) -> dict[str, Started]:
+    """The programs that have processes, by name, the one started last first."""
+    noted = {path.stem: read_started(path) for path in folder.run.glob("*.json")}
+    alive = [(name, one) for name, one in noted.items() if one is not None and one.family()]
+    return dict(sorted(alive, key=lambda item: item[1].ticks, reverse=True))
 
 
 def end_leftovers(folder: Folder, timeout: float) -> None:
     """End what outlived its supervisord. Raises EmbeddedError when something does not end."""
-    for started in _leftovers(folder):
+    for started in _alive(folder).values():
         try:
             end_family(started, timeout)
         except PermissionError:
