@@ -6,9 +6,11 @@ looked at and stopped whatever became of its settings.
 The fact has ``environment``, ``project``, ``runtime``, ``base_images`` (registry or distro), ``images`` and
 ``stand_ins`` (references by service and by kind), ``services`` in start order, ``output_dir``, ``project_dir`` (the
 folder with ``app/``), both on the host; ``report_dir`` on this machine; ``address`` of the host, empty for this
-machine; ``secret_settings`` (variables), ``running`` (the runtimes it runs in now), ``evidence`` and ``logs`` (commands
-that tell what happened), and when current ``settings`` (all that may be shown), ``ca_bundle`` (its path on the host)
-``access`` and ``from_here`` (see stackwright.access).
+machine; ``secret_settings`` (variables), ``running``, ``present`` and ``logged`` (runtimes, see stackwright.running),
+``unknown`` (empty, or why it cannot be told whether its containers run), ``evidence`` and ``logs`` (commands that tell
+what happens from now on, and what happened), and when current ``settings`` (all that may be shown), ``ca_bundle`` (its
+path on the host), ``access`` and ``from_here`` (see stackwright.access).
+When current, fails where the environment is for an engine that does not answer.
 """
 
 from __future__ import annotations
@@ -30,6 +32,30 @@ from stackwright.resolve import environment_of
 from stackwright.templating import plain
 
 
+def _may_hold(seen: Mapping[str, Any]) -> bool:
+    """Whether a silent engine may hold containers that were started."""
+    return bool(seen["unknown"]) and "compose" in seen["started"]
+
+
+def _unknown(environment: str, seen: Mapping[str, Any]) -> str:
+    """Why nothing can be said of an environment whose engine is silent."""
+    return (
+        f"{environment}: {seen['silence']}. {environment} belongs to Docker since its last start or rendering, so its "
+        f"containers may run; nothing was done to them.\n  fix  {seen['advice']}"
+    )
+
+
+def _caveats(environment: str, seen: Mapping[str, Any]) -> list[str]:
+    """What the silence of the engine leaves open."""
+    if seen["unknown"]:
+        return [f"{seen['silence']}: whether containers of {environment} run, too, is unknown"]
+    if seen["silence"] and "compose" in seen["started"]:
+        return [
+            f"{seen['silence']}: no container of {environment} runs now; those that exist start again with the engine"
+        ]
+    return []
+
+
 class ActionModule(EnvironmentAction):
     """See the module's docstring."""
 
@@ -48,6 +74,9 @@ class ActionModule(EnvironmentAction):
                 "msg": f"{environment}: nothing is rendered in {output}{there} yet. Run: {advice}",
             }
         manifest = seen["record"]
+        current = plain(self._templar.template(self._task.args.get("current", True)))
+        if seen["unknown"] and current and manifest["runtime"] == "compose":
+            return {"failed": True, "msg": _unknown(environment, seen)}
         facts = manifest | {
             "output_dir": str(output),
             "project_dir": str(place.sources),
@@ -55,12 +84,16 @@ class ActionModule(EnvironmentAction):
             "address": self.address if host.remote else "",
             "settings": {},
             "secret_settings": self._secret_variables(variables),
-            "running": seen["running"],
+            **{name: seen[name] for name in ("running", "present", "logged")},
+            "unknown": _unknown(environment, seen) if _may_hold(seen) else "",
         }
         where = (manifest["runtime"], str(output), manifest["services"])
-        facts["evidence"] = evidence_commands(*where)
-        facts["logs"] = {name: facts["evidence"][f"log of {name}"] for name in manifest["services"]}
-        if plain(self._templar.template(self._task.args.get("current", True))):
+        facts["evidence"] = evidence_commands(*where, since=seen["now"])
+        told = evidence_commands(*where)
+        facts["logs"] = {name: told[f"log of {name}"] for name in manifest["services"]}
+        # Who asks for everything is told of a silent engine at the end, see ``unknown``.
+        lines = _caveats(environment, seen) if current or not facts["unknown"] else []
+        if current:
             values = self.settings(variables)
             reason = self._stale(values, manifest)
             if reason:
@@ -75,7 +108,7 @@ class ActionModule(EnvironmentAction):
             facts["ca_bundle"] = str(output / CA_BUNDLE) if bundle and host.remote else bundle
             facts["access"] = access(*where, values)
             facts["from_here"] = from_here(facts["address"], facts["access"])
-        return {"ansible_facts": {"_stack": facts}}
+        return {"ansible_facts": {"_stack": facts}, "lines": lines}
 
     def _secret_variables(self, variables: Mapping[str, Any]) -> list[str]:
         """The variables with the secrets: the settings, or for members of families that are not set the vault's."""

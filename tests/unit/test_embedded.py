@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from stackwright import layout
+from stackwright.embedded import commands
 from stackwright.embedded.database import password_line
 from stackwright.embedded.errors import EmbeddedError
 from stackwright.embedded.fingerprint import fingerprint
@@ -26,6 +27,7 @@ from stackwright.embedded.processes import Started, boot_id, read_started, start
 from stackwright.embedded.program import Program, load_program
 from stackwright.embedded.redis_cli import encode, read_reply
 from stackwright.embedded.status import Row
+from stackwright.verification.commands import run
 from supervisor.options import ServerOptions
 
 TEXT = st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1)
@@ -229,3 +231,19 @@ def test_status_line_is_for_people() -> None:
     assert replace(row, state="STOPPED", health="", pid=None, uptime=0, version="").line == (
         "api-web      STOPPED               127.0.0.1:5000"
     )
+
+
+def test_evidence_is_what_was_logged_since(tmp_path: Path) -> None:
+    log = tmp_path / "embedded/logs/api-web.log"
+    log.parent.mkdir(parents=True)
+    log.write_text("old\n")
+    since = commands.evidence_commands(str(tmp_path), ["api-web"], since=1.0)["log of api-web"]
+    all_of_it = commands.evidence_commands(str(tmp_path), ["api-web"])["log of api-web"]
+    with log.open("a") as stream:
+        stream.write("new\n")
+    assert run(since, 10).out == "new\n"
+    assert run(all_of_it, 10).out == "old\nnew\n"
+    assert last_lines(Folder(tmp_path / "embedded"), "api-web", 5, beyond=4) == ["new"]
+    log.write_text("r\n")  # rotated meanwhile
+    assert run(since, 10).out == "r\n"
+    assert last_lines(Folder(tmp_path / "embedded"), "api-web", 5, beyond=4) == ["r"]

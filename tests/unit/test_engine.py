@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import pytest
 from stackwright import engine
-from stackwright.engine import images_present, probe_engine
+from stackwright.engine import Engine, images_present, probe_engine
 
 
 @pytest.fixture
@@ -44,6 +45,7 @@ def test_an_engine_with_compose_is_usable(client: Path) -> None:
         ),
         (answering("24.0.7", "echo 1.29.2"), "Compose 1.29.2 is older than 2.0"),
         ("exit 3", "no engine answers"),
+        ("echo context default: not found >&2; exit 1", "the docker client says: context default"),
     ],
 )
 def test_why_an_engine_is_not_usable_fits_into_one_line(
@@ -58,7 +60,41 @@ def test_why_an_engine_is_not_usable_fits_into_one_line(
 
 def test_no_client(client: Path) -> None:
     assert not client.exists()
-    assert probe_engine().reason == "there is no docker client"
+    assert probe_engine() == Engine(False, "there is no docker client")
+
+
+REFUSED = "Cannot connect to the Docker daemon at unix://%s. Is the docker daemon running?"
+
+
+def client_of(client: Path, place: Path) -> None:
+    """A client as Docker's own where nothing answers at ``place``."""
+    write(
+        client,
+        f'case "$1" in context) echo unix://{place} ;; *) echo {REFUSED % place} >&2; exit 1 ;; esac',
+    )
+
+
+def test_without_a_socket_there_is_no_engine(client: Path) -> None:
+    client_of(client, client.parent / "none.sock")
+    found = probe_engine()
+    assert (found.usable, found.unknown) == (False, False)
+    assert found.reason.startswith("no engine answers (there is no socket ")
+
+
+def test_a_socket_that_refuses_may_have_an_engine_again(client: Path) -> None:
+    place = client.parent / "docker.sock"
+    with socket.socket(socket.AF_UNIX) as stale:
+        stale.bind(str(place))
+    client_of(client, place)
+    found = probe_engine()
+    assert (found.usable, found.unknown, found.denied) == (False, True, False)
+    assert found.reason == f"no engine answers at unix://{place}"
+
+
+def test_an_engine_that_denies_this_user_is_there(client: Path) -> None:
+    write(client, "echo permission denied while trying to connect >&2; exit 1")
+    found = probe_engine()
+    assert (found.unknown, found.denied) == (True, True)
 
 
 def test_a_client_that_cannot_be_executed_is_no_engine(client: Path) -> None:
@@ -69,7 +105,9 @@ def test_a_client_that_cannot_be_executed_is_no_engine(client: Path) -> None:
 def test_an_engine_that_hangs_is_given_up(client: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "ANSWER_SECONDS", 0.1)
     write(client, "exec /bin/sleep 30")
-    assert probe_engine().reason == "the engine did not answer within 2 s"
+    found = probe_engine()
+    assert found.reason == "the Docker engine did not answer within 0.1 s"
+    assert found.unknown
 
 
 def test_images_present_are_those_the_engine_lists(client: Path) -> None:

@@ -60,7 +60,8 @@ def test_files_are_written_all_together_and_a_second_time_nothing_is(
     assert (tmp_path / "shop/app/api/run").stat().st_mode & 0o777 == 0o755
     after = host.settle(tmp_path / "shop", FILES, record)
     assert (after.is_noop, after.recorded) == (True, True)
-    assert host.rendered(tmp_path / "shop") == {"record": record, "running": []}
+    rendered = host.rendered(tmp_path / "shop")
+    assert (rendered["record"], rendered["running"], rendered["present"]) == (record, [], [])
     (tmp_path / "shop/env/api.env").write_text("by hand")
     assert host.settle(tmp_path / "shop", FILES, record).edited == ["env/api.env"]
 

@@ -13,7 +13,9 @@ from .embedded import commands as embedded_commands
 class Runtime(Protocol):
     """What the module of a runtime offers."""
 
-    def evidence_commands(self, output_dir: str, services: Sequence[str]) -> dict[str, list[str]]:
+    def evidence_commands(
+        self, output_dir: str, services: Sequence[str], since: float
+    ) -> dict[str, list[str]]:
         """See below."""
 
     def access(
@@ -26,10 +28,13 @@ RUNTIMES: Mapping[str, Runtime] = {"compose": compose_commands, "embedded": embe
 
 
 def evidence_commands(
-    runtime: str, output_dir: str, services: Sequence[str]
+    runtime: str, output_dir: str, services: Sequence[str], since: float = 0.0
 ) -> dict[str, list[str]]:
-    """Commands by name whose output tells why something failed."""
-    return RUNTIMES[runtime].evidence_commands(output_dir, services)
+    """Commands by name whose output tells why something failed; of logs what is newer than ``since`` (Unix seconds).
+
+    A ``since`` other than 0 has to be now.
+    """
+    return RUNTIMES[runtime].evidence_commands(output_dir, services, since)
 
 
 def access(

@@ -43,15 +43,18 @@ def inside(project: str, service: str, *words: str) -> list[str]:
     return ["sh", "-c", EXEC, project, service, *words]
 
 
-def evidence_commands(output_dir: str, services: Sequence[str]) -> dict[str, list[str]]:
-    """What tells why something failed: states, then the last log lines of each service."""
+def evidence_commands(
+    output_dir: str, services: Sequence[str], since: float = 0.0
+) -> dict[str, list[str]]:
+    """What tells why something failed: states, then the last log lines of each service, newer than ``since``."""
+    newer = ("--since", f"{since:.3f}") if since else ()
     states = (
         'docker compose --file "$0/docker-compose.yml" ps --all --quiet'
         " | xargs -r docker inspect --format '{{json .}}'"
     )
     return {"states": ["sh", "-c", states, output_dir]} | {
         f"log of {name}": compose(
-            output_dir, "logs", "--no-color", "--no-log-prefix", "--tail", LOG_LINES, name
+            output_dir, "logs", "--no-color", "--no-log-prefix", "--tail", LOG_LINES, *newer, name
         )
         for name in services
     }

@@ -1,23 +1,30 @@
-"""Ask what container engine this machine has, within a bounded time."""
+"""Ask what container engine this machine has, within a bounded time.
+
+There are three answers: one answers; there is none (no client, no socket); and nobody knows, because what is there
+refuses, denies or keeps silent. The last is never taken for the second.
+"""
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
 from dataclasses import dataclass
+from pathlib import Path
 
-ANSWER_SECONDS = 2.0
-TOO_SLOW = f"did not answer within {ANSWER_SECONDS:.0f} s"
+# A loaded host needs seconds; one that refuses says so at once, so that only a hanging engine costs this.
+ANSWER_SECONDS = 15.0
 OLDEST_ENGINE = (20, 10)
 OLDEST_COMPOSE = (2, 0)
+NO_CLIENT = "there is no docker client"
 
 
 @dataclass(frozen=True)
 class Engine:
     """What answered. ``usable`` says whether the compose runtime can work; ``reason`` why, or why not.
 
-    ``denied``: one runs that this user may not talk to.
+    ``unknown``: one may run, but could not be asked. ``denied``: one runs that this user may not talk to.
     """
 
     usable: bool
@@ -25,10 +32,37 @@ class Engine:
     version: str = ""
     compose_version: str = ""
     denied: bool = False
+    unknown: bool = False
 
 
-def _ask(*arguments: str) -> tuple[str, str]:
-    """Output of a docker command, and what went wrong in one line."""
+class SilentEngineError(Exception):
+    """The engine did not answer what it was asked. ``absent``: because there is none."""
+
+    def __init__(self, reason: str, absent: bool = False, denied: bool = False) -> None:
+        self.absent = absent
+        self.denied = denied
+        super().__init__(reason)
+
+
+def endpoint() -> str:
+    """Where the docker client looks for its engine, such as ``unix:///var/run/docker.sock``; empty if it won't say."""
+    command = ["docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"]
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=ANSWER_SECONDS, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def ask_engine(*arguments: str) -> str:
+    """What a docker command prints, without the white space around. Raises SilentEngineError.
+
+    DOCKER_HOST and contexts count.
+    """
+    if shutil.which("docker") is None:
+        raise SilentEngineError(NO_CLIENT, absent=True)
     try:
         done = subprocess.run(
             ["docker", *arguments],
@@ -38,35 +72,79 @@ def _ask(*arguments: str) -> tuple[str, str]:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return "", TOO_SLOW
+        reason = f"the Docker engine did not answer within {ANSWER_SECONDS:g} s"
+        raise SilentEngineError(reason) from None
     except OSError as error:
-        return "", f"has a client that does not run ({error.strerror})"
+        reason = f"the docker client does not run ({error.strerror})"
+        raise SilentEngineError(reason) from None
     if done.returncode == 0:
-        return done.stdout.strip(), ""
-    lines = done.stderr.strip().splitlines() or ["no message"]
-    return "", lines[-1]
+        return done.stdout.strip()
+    raise _silence(done.stderr)
+
+
+def _silence(said: str) -> SilentEngineError:
+    """Why there was no answer, from what the client said."""
+    if "permission denied" in said.lower():
+        reason = "this user may not use the socket of the Docker engine (group docker)"
+        return SilentEngineError(reason, denied=True)
+    place = endpoint()
+    socket = Path(place.removeprefix("unix://"))
+    if place.startswith("unix://") and not _may_exist(socket):
+        return SilentEngineError(f"no engine answers (there is no socket {socket})", absent=True)
+    lines = said.strip().splitlines()
+    connected = lines and not re.search("cannot connect|error during connect", said, re.IGNORECASE)
+    if connected:
+        return SilentEngineError(f"the docker client says: {lines[-1]}")
+    return SilentEngineError(f"no engine answers at {place or 'the place its client looks at'}")
+
+
+def _may_exist(path: Path) -> bool:
+    """Whether a file is there or cannot be looked for."""
+    try:
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in re.findall(r"\d+", version)[:2])
 
 
+def advice(denied: bool, unknown: bool) -> str:
+    """How this user gets an engine that answers, by what is known of the one that does not."""
+    if denied:
+        return (
+            "let an administrator add this user to the group docker (which is as good as root) and log in again, "
+            "or work as root"
+        )
+    if unknown:
+        return (
+            "look at its log (journalctl -u docker, or /var/log/stackwright/dockerd.log) and restart it, or correct "
+            "DOCKER_HOST if that leads elsewhere"
+        )
+    if os.geteuid() == 0:
+        return "`make engine` installs and starts Docker Engine and Compose v2"
+    return (
+        "`sudo make engine` installs and starts Docker Engine and Compose v2, which only root can; this user then has "
+        "to be in the group docker"
+    )
+
+
 def probe_engine() -> Engine:
     """Find the engine behind the docker client, honouring DOCKER_HOST and contexts, and its Compose v2."""
-    if shutil.which("docker") is None:
-        return Engine(False, "there is no docker client")
-    version, trouble = _ask("version", "--format", "{{.Server.Version}}")
-    if trouble:
-        denied = "permission denied" in trouble.lower()
-        hint = "this user may not use its socket (group docker)" if denied else "no engine answers"
-        reason = f"the engine {trouble}" if trouble == TOO_SLOW else hint
-        return Engine(False, reason, denied=denied)
+    try:
+        version = ask_engine("version", "--format", "{{.Server.Version}}")
+    except SilentEngineError as silent:
+        return Engine(False, str(silent), denied=silent.denied, unknown=not silent.absent)
     if _numbers(version) < OLDEST_ENGINE:
         return Engine(False, f"Docker Engine {version} is older than 20.10", version)
-    compose_version, trouble = _ask("compose", "version", "--short")
-    if trouble:
+    try:
+        compose_version = ask_engine("compose", "version", "--short").removeprefix("v")
+    except SilentEngineError:
         return Engine(False, f"Docker Engine {version} answers, but Compose v2 is missing", version)
-    compose_version = compose_version.removeprefix("v")
     if _numbers(compose_version) < OLDEST_COMPOSE:
         return Engine(
             False, f"Compose {compose_version} is older than 2.0", version, compose_version

@@ -5,6 +5,7 @@ Questions take and give plain data that JSON can hold, so that they may be asked
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -14,7 +15,7 @@ from .base_images import registry_answers
 from .bills.reading import packages_of
 from .engine import images_present, probe_engine
 from .port_users import port_users
-from .running import running_runtimes
+from .running import find_environment, note_started
 from .settling import Wire, from_wire, settle
 from .transaction import read_manifest
 
@@ -30,12 +31,24 @@ def _images(references: list[str]) -> list[str]:
 
 
 def _rendered(root: str) -> dict[str, Any]:
-    """What rendering recorded in ``root``, and the runtimes it runs in now; empty where nothing is rendered."""
+    """What rendering recorded in ``root``, and what there is of it now; empty where nothing is rendered.
+
+    See running.Presence; ``now`` is the time there in Unix seconds.
+    """
     manifest = read_manifest(Path(root))
     if not manifest:
         return {}
     record = {name: value for name, value in manifest.items() if name != "files"}
-    return {"record": record, "running": running_runtimes(Path(root), record["project"])}
+    found = find_environment(Path(root), record["project"])
+    return {"record": record, "now": time.time(), **asdict(found)}
+
+
+def _note_started(root: str, runtime: str, started: bool) -> str:
+    """See running.note_started. Returns ``new``, nothing, or why it cannot be noted."""
+    try:
+        return "new" if note_started(Path(root), runtime, started) else ""
+    except OSError as error:
+        return f"{error.filename}: {error.strerror}"
 
 
 def _settle(root: str, files: Wire, **options: Any) -> dict[str, Any]:
@@ -53,6 +66,7 @@ QUESTIONS: Mapping[str, Callable[..., Any]] = {
     "images": _images,
     "registry": registry_answers,
     "rendered": _rendered,
+    "note_started": _note_started,
     "settle": _settle,
     "packages": _packages,
     "port_users": port_users,

@@ -17,6 +17,7 @@ from .images import Image, service_images
 from .problems import Problem, RefusedError
 from .rendered_file import PROGRAM, PUBLIC, RenderedFile
 from .rendering import render_tree, template_context
+from .running import started_runtimes
 from .runtimes import choose_remote_runtime, choose_runtime
 
 # The reasons are told but not recorded: they change from run to run (an image is pulled, then present).
@@ -41,7 +42,8 @@ def make_choices(values: Mapping[str, Any], engine: Engine, host: Host) -> dict[
             values["stack_runtime"], engine, where, host.name, environment
         )
     else:
-        runtime = choose_runtime(values["stack_runtime"], engine, where)
+        started = started_runtimes(Path(values["stack_output_dir"]))
+        runtime = choose_runtime(values["stack_runtime"], engine, where, environment, started)
     if isinstance(runtime, Problem):
         raise RefusedError(environment, [runtime])
     if engine.usable or values["base_images"] != "auto":

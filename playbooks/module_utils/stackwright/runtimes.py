@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Collection
 from dataclasses import dataclass
 
-from .engine import Engine
+from .engine import Engine, advice
 from .problems import Problem
 
 
@@ -16,18 +18,35 @@ class RuntimeChoice:
     reason: str
 
 
-def choose_runtime(wanted: str, engine: Engine, where: str) -> RuntimeChoice | Problem:
-    """Resolve stack_runtime. A Problem when compose is asked for and cannot work; ``where`` says who asked."""
+def choose_runtime(
+    wanted: str, engine: Engine, where: str, environment: str = "", started: Collection[str] = ()
+) -> RuntimeChoice | Problem:
+    """Resolve stack_runtime; ``where`` says who asked.
+
+    A Problem when compose is asked for and cannot work, and when auto would take another runtime than that in which
+    the environment was ``started``, only because the engine is silent.
+    """
     if wanted == "embedded":
         return RuntimeChoice("embedded", "asked for by stack_runtime")
     if engine.usable:
         asked = "asked for by stack_runtime, and " if wanted == "compose" else ""
         return RuntimeChoice("compose", f"{asked}{engine.reason}")
+    fix = advice(engine.denied, engine.unknown)
     if wanted == "compose":
         reason = f"is compose, but {engine.reason}"
-        fix = "`make engine` installs and starts Docker Engine and Compose v2, or set stack_runtime to embedded"
-        return Problem("stack_runtime", reason, fix, where)
-    return RuntimeChoice("embedded", f"{engine.reason}; `make engine` installs one")
+        return Problem("stack_runtime", reason, f"{fix}; or set stack_runtime to embedded", where)
+    if "compose" in started:
+        reason = (
+            f"is auto, and {environment} belongs to Docker since its last start or rendering, but {engine.reason}; "
+            "its containers may run, so nothing is started beside them"
+        )
+        instead = f"or go on without Docker, with data of its own: make up ENV={environment} RUNTIME=embedded"
+        return Problem("stack_runtime", reason, f"{fix}; {instead}", where)
+    return RuntimeChoice("embedded", f"{engine.reason}; {fix if engine.unknown else _short()}")
+
+
+def _short() -> str:
+    return f"`{'' if os.geteuid() == 0 else 'sudo '}make engine` installs one"
 
 
 def choose_remote_runtime(

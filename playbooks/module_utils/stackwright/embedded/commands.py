@@ -15,10 +15,17 @@ from ..tokens import token_file
 from .binaries import SYSTEM_PATH, postgres_tools
 from .database import connection
 from .folder import Folder
+from .logs import size_of
 from .probes import HOST
 from .program import load_program
 
 LOG_LINES = "50"
+# The last lines of a file as far as they are beyond a size; of all of it where it was rotated meanwhile.
+TAIL = """
+[ -f "$0" ] || exit 0
+[ "$(wc -c <"$0")" -ge "$1" ] && from=$(($1 + 1)) || from=1
+tail -c "+$from" "$0" | tail -n "$2"
+"""
 PORTS = {
     "api-web": "api_port",
     "banco-dados": "embedded_db_port",
@@ -31,13 +38,19 @@ def folder_of(output_dir: str) -> Folder:
     return Folder(Path(output_dir) / "embedded")
 
 
-def evidence_commands(output_dir: str, services: Sequence[str]) -> dict[str, list[str]]:
-    """What tells why something failed: states, then the last log lines of each program and of supervisord."""
+def evidence_commands(
+    output_dir: str, services: Sequence[str], since: float = 0.0
+) -> dict[str, list[str]]:
+    """What tells why something failed: states, then the last log lines of each program and of supervisord.
+
+    With ``since``, those that are written from now on: lines of programs need not have a time.
+    """
     folder = folder_of(output_dir)
     control = [sys.executable, "-I", "-m", "supervisor.supervisorctl", "-c", str(folder.config)]
     tails = {
-        f"log of {name}": ["tail", "-n", LOG_LINES, str(folder.log(name))]
+        f"log of {name}": ["sh", "-c", TAIL, str(log), str(size_of(log) if since else 0), LOG_LINES]
         for name in (*services, "supervisord")
+        for log in (folder.log(name),)
     }
     return {"states": [*control, "status"]} | tails
 
