@@ -104,7 +104,7 @@ class CallbackModule(DefaultCallback):  # type: ignore[misc]
             self._display.display(f"  {line}", color=C.COLOR_OK)
 
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
-        """Our own failures are texts for people: print them once, as they are."""
+        """Failures are texts for people: print them once, as they are, without what programs write for programs."""
         values = result.result
         message = values.get("msg")
         if self._display.verbosity or "results" in values or not isinstance(message, str):
@@ -115,7 +115,14 @@ class CallbackModule(DefaultCallback):  # type: ignore[misc]
         self._handle_warnings(values)
         tail = values.get("stderr_lines") or []
         text = "\n".join(
-            [message.strip(), *(f"    {line}" for line in tail if line not in message)]
+            [
+                message.strip(),
+                *(
+                    f"    {line}"
+                    for line in tail
+                    if line not in message and not line.startswith('{"')
+                ),
+            ]
         )
         self._display.display(f"failed: [{self.host_label(result)}]\n{text}", color=C.COLOR_ERROR)
         if ignore_errors:

@@ -43,7 +43,6 @@ options:
 
 RETURN = """
 explanation: {description: "Printable lines: what failed, cause, evidence, fix.", type: str}
-lines: {description: The explanation line by line., type: list}
 diagnoses: {description: "All that was found, best first: rule, cause, evidence, source, fix, exit.", type: list}
 exit: {description: Exit code of the best diagnosis in the sense of sysexits.h., type: int}
 """
@@ -116,7 +115,6 @@ def main() -> None:
     module.exit_json(
         changed=False,
         explanation=explanation,
-        lines=explanation.splitlines(),
         diagnoses=[asdict(one) for one in found],
         exit=found[0].exit,
     )

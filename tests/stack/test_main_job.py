@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+from pathlib import Path
 
 import pytest
 from cyclonedx.schema import SchemaVersion
@@ -136,6 +137,48 @@ def test_status_and_logs(stack: Stack) -> None:
     assert "Cache" in logs
 
 
+def test_an_engine_that_refuses_is_no_reason_to_start_a_second_stack(
+    stack: Stack, tmp_path: Path
+) -> None:
+    place = tmp_path / "docker.sock"
+    with socket.socket(socket.AF_UNIX) as stale:
+        stale.bind(str(place))
+    before = stack.containers()
+    done = stack.play("site.yml", DOCKER_HOST=f"unix://{place}")
+    assert done.returncode != 0
+    assert "nothing is started beside them" in done.output
+    for playbook in ("status", "logs", "stop"):
+        done = stack.play(f"playbooks/{playbook}.yml", DOCKER_HOST=f"unix://{place}")
+        assert done.returncode != 0
+        assert f"no engine answers at unix://{place}" in done.output
+        assert "not running" not in done.output
+    assert stack.containers() == before
+    assert len(before) == 3
+
+
+def test_a_stop_takes_what_ended_too_and_says_what_it_did(stack: Stack) -> None:
+    stack.compose("rm", "--stop", "--force", "api-web")
+    stack.compose("stop", "cache-redis")
+    stack.compose("create", "api-web")
+    stack.compose("stop", "banco-dados")
+    logs = stack.play("playbooks/logs.yml").output
+    assert "swlife is not running; these are its last lines" in logs
+    assert "database system is shut down" in logs
+    assert "Exited" in stack.play("playbooks/status.yml").output
+    stopped = stack.play("playbooks/stop.yml")
+    assert stopped.returncode == 0, stopped.output
+    assert "swlife-api-web (created), swlife-banco-dados (exited)" in stopped.output
+    assert "network desafio3-swlife-network" in stopped.output
+    assert "data kept in volume swlife_dados_postgres" in stopped.output
+    mine = ("--quiet", "--filter", "label=com.docker.compose.project=desafio3-swlife")
+    assert run("docker", "ps", "--all", *mine).stdout == ""
+    assert run("docker", "network", "ls", *mine).stdout == ""
+    again = stack.play("playbooks/stop.yml")
+    assert "there is nothing to stop" in again.output
+    assert recap(again.output)["changed"] == 0
+    assert stack.site().returncode == 0
+
+
 def test_a_changed_password_takes_effect_on_an_old_volume(stack: Stack) -> None:
     done = stack.site("-e", "db_password=another-one")
     assert done.returncode == 0, done.output
@@ -190,6 +233,14 @@ def test_a_port_taken_by_another_program_is_named_before_anything_starts(stack: 
     assert not stack.containers()
 
 
+def test_an_address_this_host_does_not_have_is_named_before_anything_starts(stack: Stack) -> None:
+    done = stack.site("-e", "api_bind_address=192.0.2.77")
+    assert done.returncode != 0
+    assert done.output.count("api-web: 192.0.2.77 is no address of this host") == 1
+    assert "cause  " not in done.output
+    assert not stack.containers()
+
+
 def test_compose_without_an_engine_names_the_way_to_get_one(stack: Stack) -> None:
     done = stack.play(
         "playbooks/render.yml",
@@ -202,6 +253,7 @@ def test_compose_without_an_engine_names_the_way_to_get_one(stack: Stack) -> Non
 
 
 def test_auto_without_an_engine_takes_embedded_and_says_why(stack: Stack) -> None:
+    assert stack.play("playbooks/stop.yml").returncode == 0
     done = stack.play("playbooks/render.yml", DOCKER_HOST="unix:///nonexistent.sock")
     assert done.returncode == 0, done.output
     assert "runtime embedded: no engine answers" in done.output

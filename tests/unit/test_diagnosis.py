@@ -27,6 +27,7 @@ SICK_STATE = (
     '"ExitCode":0,"Error":"","Health":{"Status":"unhealthy","FailingStreak":2,"Log":[{"Start":"2026-11-24T04:08:04Z",'
     '"End":"2026-11-24T04:08:05Z","ExitCode":1,"Output":"no response\\n"}]}}'
 )
+STARTING_STATE = '{"Name":"/api-web","State":{"Status":"created","ExitCode":0,"Error":""}}'
 # Printed by `docker compose ps --format json` of Compose 2.40.3, shortened to the fields that are read.
 COMPOSE_LINE = (
     '{"ExitCode":3,"Health":"","Name":"vd-banco-dados","Service":"banco-dados","State":"exited"}'
@@ -74,6 +75,17 @@ def test_an_unknown_failure_says_so_and_shows_the_last_lines() -> None:
     assert "line 3" not in found.evidence
     assert "make logs ENV=prod" in found.fix
     assert found.exit == 1
+
+
+def test_events_in_json_are_read_and_never_shown() -> None:
+    events = (
+        '{"id":"Container api-web","status":"Starting"}\n'
+        '{"error":true,"message":"Error response from daemon: %s"}'
+    )
+    [unknown] = diagnose(Evidence(failure=events % "strange", sources={"states": STARTING_STATE}))
+    assert unknown.evidence == "the failed command: Error response from daemon: strange"
+    [known] = diagnose(Evidence(failure=events % "Minimum memory limit allowed is 6MB"))
+    assert known.rule == "memory-below-minimum"
 
 
 def test_no_evidence_at_all() -> None:
@@ -143,7 +155,7 @@ def test_the_explanation_is_printable_as_it_is() -> None:
         phase="start",
     )
     lines = explain(evidence).splitlines()
-    assert lines[0] == "start of dev (compose) failed"
+    assert lines[0] == "dev (compose) failed at: start"
     assert [line.split()[0] for line in lines[1:] if line[2:3].strip()] == [
         "cause",
         "evidence",

@@ -37,6 +37,13 @@ CASES = [
         "Port 21210",
         "group_vars/dev/main.yml",
     ),
+    (
+        "address-not-here",
+        f"Error response from daemon: {ENDPOINT}Error starting userland proxy: listen tcp4 10.99.99.99:11510: bind: "
+        "cannot assign requested address",
+        "10.99.99.99 is no address of this host",
+        "api_bind_address",
+    ),
     (  # documented: Docker Engine 28
         "port-taken",
         "failed to set up container networking: driver failed programming external connectivity on endpoint api-web: "
@@ -212,6 +219,18 @@ CASES = [
         "processor architecture",
         "make build",
     ),
+    (
+        "memory-below-minimum",
+        "Error response from daemon: Minimum memory limit allowed is 6MB",
+        "below 6MB",
+        "api_memory",
+    ),
+    (
+        "compose-missing",
+        "Cannot find docker CLI in path. Please provide it explicitly with the docker_cli parameter",
+        "not at all",
+        "make engine",
+    ),
     # images
     (
         "registry-unreachable",
@@ -263,6 +282,13 @@ CASES = [
         "make build ENV=dev",
     ),
     # builds
+    (
+        "build-tool-missing",
+        "debian base image: mmdebstrap is missing: apt-get install mmdebstrap debian-archive-keyring (as root, on "
+        "Debian or Ubuntu)",
+        "mmdebstrap is missing",
+        "apt-get install mmdebstrap",
+    ),
     (
         "build-certificate",
         PIP
@@ -529,6 +555,13 @@ CASES = [
         "too many start retries",
         "make logs",
     ),
+    (
+        "program-refused",
+        "api-web cannot start: running as root needs setpriv (package util-linux), or run as an ordinary user",
+        "needs setpriv",
+        "make up",
+    ),
+    ("program-raises", "SyntaxError: invalid syntax", "SyntaxError: invalid syntax", "make logs"),
     ("supervisor-gone", "unix:///srv/sup.sock no such file", "/srv/sup.sock", "make up"),
     # limits of the host
     (

@@ -1,8 +1,9 @@
 """From what a failure left behind to its cause: pure functions over texts and facts.
 
 The texts are matched line by line against known causes (`diagnosis_rules`). Causes come before symptoms, what the
-failed command itself said before what logs say (a log's end may be older than the failure), and a rule that is more
-specific before a general one. What nobody knows is said to be unknown, and its last lines are shown.
+failed command itself said before what logs say, and a rule that is more specific before a general one. Logs are
+evidence only from the failed start on: what was wrong before is no cause now. What nobody knows is said to be unknown,
+and its last lines are shown.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from .diagnosis_ports import PortOwner, port_owner
 from .diagnosis_rule import Rule
 from .diagnosis_rules import RULES
-from .diagnosis_states import meaning, sentences
+from .diagnosis_states import is_json, meaning, sentences
 from .verification.masking import MASK, Masker
 
 __all__ = [
@@ -141,7 +142,8 @@ def explain(evidence: Evidence) -> str:
     where = " ".join(
         part for part in (evidence.environment, f"({evidence.runtime})") if part != "()"
     )
-    lines = [f"{evidence.phase or 'the run'} of {where} failed", *_labelled("cause", first.cause)]
+    at = f" at: {evidence.phase}" if evidence.phase else ""
+    lines = [f"{where} failed{at}", *_labelled("cause", first.cause)]
     lines += _labelled("evidence", f"{first.evidence}\n(from {first.source})")
     lines += _labelled("fix", first.fix)
     for other in others[:4]:
@@ -162,10 +164,13 @@ def mentioned_ports(evidence: Evidence) -> set[int]:
 
 
 def _lines(evidence: Evidence) -> Iterator[tuple[str, str]]:
-    """Every line with its source; states in JSON as sentences instead."""
+    """Every line with its source, once; what is written in JSON as sentences instead."""
     for source, text in {FAILURE: evidence.failure, **evidence.sources}.items():
+        lines = [line for line in text.splitlines() if not is_json(line)] if text else []
         told = sentences(text)
-        for line in told or text.splitlines():
+        if told and is_json(text):
+            lines = []
+        for line in dict.fromkeys([*lines, *told]):
             if line.strip():
                 yield source, line.strip()[:_LONGEST_LINE]
 
@@ -208,9 +213,10 @@ def _full(disk: Disk, evidence: Evidence) -> Diagnosis:
 
 
 def _unknown(evidence: Evidence) -> Diagnosis:
-    texts = {FAILURE: evidence.failure, **evidence.sources}
-    tails = {name: text.strip().splitlines()[-_LAST_LINES:] for name, text in texts.items()}
-    shown = [f"{name}: {line[:_LONGEST_QUOTE]}" for name, tail in tails.items() for line in tail]
+    tails: dict[str, list[str]] = {}
+    for name, line in _lines(evidence):
+        tails.setdefault(name, []).append(line[:_LONGEST_QUOTE])
+    shown = [f"{name}: {line}" for name, tail in tails.items() for line in tail[-_LAST_LINES:]]
     return Diagnosis(
         "Not one of the known causes.",
         "\n".join(shown) or "Nothing was printed.",

@@ -17,5 +17,6 @@ RULES: tuple[Rule, ...] = (
     *services.API,
     *services.SUPERVISOR,
     *system.LIMITS,
+    *services.PYTHON,
     *system.STATES,
 )

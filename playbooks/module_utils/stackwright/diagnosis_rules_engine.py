@@ -46,6 +46,8 @@ ENGINE = (
             r"'compose' is not a docker command",
             r"unknown shorthand flag: 'f' in -f",
             r"docker: (?:command not found|no such file or directory)",
+            r"cannot find docker cli in path",
+            r"no such file or directory: 'docker'",
         ),
         "Docker is here without Compose v2, or not at all.",
         "make engine ENV={environment} installs both; " + _EMBEDDED,
@@ -135,6 +137,14 @@ ENGINE = (
         exit=CONFIG,
     ),
     Rule(
+        "memory-below-minimum",
+        (r"minimum memory limit allowed is (?P<least>\w+)",),
+        "A service has a memory limit below {least}, the least that the engine allows.",
+        "Raise its memory limit (api_memory, db_memory, cache_memory, edge_memory, or your own service's) in "
+        + _SETTINGS,
+        exit=CONFIG,
+    ),
+    Rule(
         "program-not-executable",
         (r"exec format error",),
         "An image is built for another processor architecture.",
@@ -200,6 +210,13 @@ IMAGES = (
 )
 
 BUILDS = (
+    Rule(
+        "build-tool-missing",
+        (r"debian base image: (?P<reason>[^:]*(?:missing|needs root)): (?P<remedy>.+)",),
+        "The stand-in base images cannot be built: {reason}.",
+        "{remedy}",
+        exit=CONFIG,
+    ),
     Rule(
         "build-certificate",
         (

@@ -229,6 +229,13 @@ API = (
 
 SUPERVISOR = (
     Rule(
+        "program-refused",
+        (r"^(?:\S+\s+\| )?(?P<name>[\w-]+) cannot start: (?P<reason>.+)",),
+        "{name} cannot start: {reason}",
+        "Correct that, then make up ENV={environment}",
+        exit=CONFIG,
+    ),
+    Rule(
         "program-not-found",
         (r"(?:(?P<name>[\w-]+)\s+backoff\s+|spawnerr: )can't find command '(?P<program>[^']+)'",),
         "The program {program} is not there.",
@@ -251,5 +258,18 @@ SUPERVISOR = (
         (r"unix://(?P<path>\S+) (?:no such file|refused connection)",),
         "supervisord does not run ({path}).",
         "make up ENV={environment} starts it.",
+        symptom=True,
+    ),
+)
+
+# What no other rule knows of what a program in Python ended with.
+PYTHON = (
+    Rule(
+        "program-raises",
+        (r"^(?:\S+\s+\| )?(?-i:(?P<error>(?:\w+\.)*[A-Z]\w*(?:Error|Exception)(?:: .+|$)))",),
+        "Its Python code fails: {error}",
+        "make logs ENV={environment} shows where. Correct it (the API's is in app/api/src), then make up "
+        "ENV={environment}",
+        exit=SOFTWARE,
     ),
 )

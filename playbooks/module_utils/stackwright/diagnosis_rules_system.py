@@ -40,6 +40,19 @@ PORTS = (
         exit=CANNOT_CREATE,
     ),
     Rule(
+        "address-not-here",
+        (
+            r"listen tcp[46]? (?P<address>\S+):\d+: bind: cannot assign requested address",
+            r"failed to bind (?:host )?port (?:for )?(?P<address>[\w.]+):\d+\S*: cannot assign requested address",
+            r"cannot listen on (?P<address>\S+):\d+: cannot assign requested address",
+        ),
+        "{address} is no address of this host, so nothing can listen there.",
+        "Set api_bind_address (edge_bind_address, or host_address of a service of your own) in "
+        + _SETTINGS
+        + " to one that `ip address` shows, or to 127.0.0.1 or 0.0.0.0",
+        exit=CONFIG,
+    ),
+    Rule(
         "address-in-use",
         (r"address already in use", r"eaddrinuse"),
         "The port of {service} is taken by another program.",

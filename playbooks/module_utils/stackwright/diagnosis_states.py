@@ -2,7 +2,7 @@
 
 Understood are the State object of the Docker Engine API (GET /containers/{id}/json: Status, ExitCode, OOMKilled,
 Error, Health.Log), a whole inspect document, and the lines of `docker compose ps --format json` (Name, State, Health,
-ExitCode).
+ExitCode), and the events of `docker compose --progress json` (error, message).
 """
 
 from __future__ import annotations
@@ -30,8 +30,19 @@ def meaning(code: int) -> str:
 
 
 def sentences(text: str) -> list[str]:
-    """One line per container that is not well, for every state in JSON within ``text``."""
+    """One line per container that is not well, for every state in JSON within ``text``; and what events report."""
     return [line for state in _states(text) for line in _sentences(state)]
+
+
+def is_json(line: str) -> bool:
+    """Whether a line is a JSON document that programs wrote for programs."""
+    if not line.lstrip().startswith(("{", "[")):
+        return False
+    try:
+        json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _states(text: str) -> Iterator[dict[str, Any]]:
@@ -54,6 +65,8 @@ def _values(text: str) -> Iterator[Any]:
 
 
 def _sentences(item: dict[str, Any]) -> Iterator[str]:
+    if item.get("error") is True:
+        yield str(item.get("message", ""))
     nested = item.get("State")
     state: dict[str, Any] = nested if isinstance(nested, dict) else item
     status = str(nested if isinstance(nested, str) else state.get("Status", ""))
