@@ -58,11 +58,11 @@ def test_the_words_of_the_failed_program_rank_before_old_lines(rendered: Project
 def test_what_stopped_still_shows_its_logs_and_a_stop_says_what_it_did(rendered: Project) -> None:
     stopped = play(rendered, "playbooks/stop.yml").output
     assert "stopped: " in stopped
-    assert "cache-redis, banco-dados, supervisord" in stopped  # the API ends again and again
+    assert "cache-redis, banco-dados, supervisord" in stopped  # the API may be up again or not
     assert "data kept in " in stopped
     again = play(rendered, "playbooks/stop.yml")
     assert again.returncode == 0
     assert "there is nothing to stop" in again.output
     logs = play(rendered, "playbooks/logs.yml", "-e", "lines=3").output
     assert "dev is not running; these are its last lines" in logs
-    assert "api-web     | SyntaxError: invalid syntax" in logs
+    assert "LOG:  database system is shut down" in logs
