@@ -16,6 +16,12 @@ KNOWN = $(basename $(notdir $(wildcard inventories/*.yml)))
 REFUSE = $(error there is no inventories/$(ENV).yml; ENV is one of: $(KNOWN))
 PLAY = $(if $(filter $(ENV),$(KNOWN)),,$(REFUSE))$(BIN)/ansible-playbook -i inventories/$(ENV).yml $(if $(RUNTIME),-e stack_runtime=$(RUNTIME)) $(ARGS)
 
+# Ansible replaces variables in every path. Dollars are written with care: make would replace them, too.
+ifneq ($(findstring $$,$(CURDIR)),)
+NAMED := $(shell $(PYTHON) -c 'import os, re; print(*(name for name in re.findall(r"\$$[{]?(\w+)", os.getcwd()) if name in os.environ))')
+$(if $(NAMED),$(error Ansible replaces $$$(firstword $(NAMED)) in paths by its value, so nothing is found here: move the checkout to a path without it))
+endif
+
 .DEFAULT_GOAL := help
 .PHONY: help up down secrets docs validate render build start verify status logs engine base-images pin check check-python check-types check-ansible check-files check-tests format test bench bench-api lock licences outdated
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible import constants as C
@@ -29,6 +29,13 @@ DOCUMENTATION = """
 LABEL_WIDTH = 12
 
 
+def proofs_line(proofs: Sequence[Mapping[str, Any]]) -> str:
+    """How many promises held, and how many of them could be observed in part only."""
+    partly = sum(bool(proof.get("unknown")) for proof in proofs)
+    rest = f", {partly} of them seen in part only (see verify.json)" if partly else ""
+    return f"{len(proofs)} of {len(proofs)} held{rest}"
+
+
 def summary_lines(stack: Mapping[str, Any], proven: Mapping[str, Any], seconds: str) -> list[str]:
     """The summary of one environment: ``proven`` is the result of verify_environment."""
     access = stack["access"]
@@ -44,7 +51,7 @@ def summary_lines(stack: Mapping[str, Any], proven: Mapping[str, Any], seconds: 
         "runtime": stack["runtime"] + (f" ({stack['reason']})" if stack.get("reason") else ""),
         "services": ", ".join(services),
         "tasks": f"{proven['seeded_tasks']} seeded tasks found",
-        "proofs": f"{len(proven['proofs'])} of {len(proven['proofs'])} held",
+        "proofs": proofs_line(proven["proofs"]),
         "seconds": seconds,
         "next": f"curl{trust}{here['options']}{bearer} {here['url']}/tasks"
         + "".join(f"   make {target}{which}" for target in ("status", "logs", "down")),

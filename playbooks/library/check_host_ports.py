@@ -1,8 +1,7 @@
 #!/usr/bin/python
 """Ansible module ``check_host_ports``: find host ports that another program holds, before anything is started.
 
-Parameters: ``address`` to bind where a service has no ``host_address``; ``services``, the catalogue (``enabled``,
-``host_ports`` and ``host_address`` count); ``project``, the
+Parameters: ``services``, the catalogue (``enabled``, ``host_ports`` and ``host_address`` count); ``project``, the
 Compose project whose own published ports are no trouble; ``environment``, its name for the fix. Changes nothing. Fails
 naming service, port and owner, or the address that this host does not have.
 """
@@ -51,17 +50,15 @@ def main() -> None:
     """Try every port once."""
     module = AnsibleModule(
         argument_spec={
-            "address": {"type": "str", "required": True},
             "services": {"type": "dict", "required": True},
             "project": {"type": "str", "required": True},
             "environment": {"type": "str", "required": True},
         },
         supports_check_mode=True,
     )
-    address = module.params["address"]
     services = module.params["services"].items()
     wanted = [
-        (name, port, entry.get("host_address", address))
+        (name, port, entry["host_address"])
         for name, entry in services
         if entry["enabled"]
         for port in entry["host_ports"]

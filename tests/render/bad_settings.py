@@ -77,7 +77,13 @@ def _kinds() -> list[Case]:
         Case("cpus_nan", "api_cpus: .nan", "api_cpus", "is no finite number"),
         Case("cpus_infinite", "api_cpus: .inf", "api_cpus", "is too large"),
         Case("cpus_octal", "api_cpus: 010", "api_cpus", "is not written in plain decimal digits"),
-        Case("cpus_zero", "api_cpus: 0", "api_cpus", "is too small", "above 0"),
+        Case("cpus_zero", "api_cpus: 0", "api_cpus", "is too small", "from 0.01 to 64"),
+        Case("cpus_below_docker", "db_cpus: 0.0001", "db_cpus", "is too small", "from 0.01 to 64", "0.0001"),
+        *(Case(f"memory_huge_{name}", f"{name}: 999999999999999g", name, "is too large", "1024g", "999999999999999g")
+          for name in ("api_memory", "db_memory", "cache_memory", "edge_memory", "db_shm_size", "cache_max_data",
+                       "stack_log_max_size")),
+        Case("memory_below_docker", "edge_memory: 5m", "edge_memory", "is too small", "from 6m", "5m\n"),
+        Case("memory_below_docker_in_k", "api_memory: 6143k", "api_memory", "is too small", "from 6m", "6143"),
         Case("ttl_zero", "cache_ttl_seconds: 0", "cache_ttl_seconds", "is too small", "from 1 to 86400"),
         Case("ttl_negative", "cache_ttl_seconds: -60", "cache_ttl_seconds", "is too small", value="-60"),
         Case("choice", "stack_runtime: podman", "stack_runtime", form, "auto, embedded, compose", "podman"),
@@ -106,6 +112,42 @@ def _kinds() -> list[Case]:
              "256"),
         Case("subnet", "stack_network_subnet: 172.30.0.7/24", "stack_network_subnet", "is no valid IPv4 form",
              "172.30.0.0/24", "0.7"),
+        *(Case(f"subnet_{text.translate(str.maketrans('./', '__'))}", f"stack_network_subnet: {text}", "stack_network_subnet", reason,
+               "such as 172.30.0.0/24", text)
+          for text, reason in (
+              *((text, "has addresses that no container can have") for text in
+                ("127.0.0.0/8", "0.0.0.0/0", "224.0.0.0/24", "240.0.0.0/24", "169.254.7.0/24", "0.1.0.0/16",
+                 "96.0.0.0/3")),
+              ("32.0.0.0/4", "is larger than a /8"))),
+        Case("subnet_of_one", "stack_network_subnet: 172.30.0.7/32", "stack_network_subnet",
+             "has room for 0 containers, and the environment has 3", "a larger one", "0.7/32"),
+        Case("subnet_small", "stack_network_subnet: 172.30.0.0/29\napi_replicas: 4", "stack_network_subnet",
+             "has room for 5 containers, and the environment has 6", "a larger one"),
+        *(Case(f"network_{name}", f"stack_network: {name}", "stack_network", "is a name that Docker has taken",
+               "take another, such as shop-network")
+          for name in ("host", "bridge", "none", "default", "ingress", "docker_gwbridge")),
+        *(Case(f"address_{text.replace('.', '_')}", f"api_bind_address: {text}", "api_bind_address",
+               "is an address that no machine can have", "127.0.0.1, 0.0.0.0 or an address of the host", text)
+          for text in ("224.0.0.1", "255.255.255.255", "0.0.0.1")),
+        *(Case(f"folder_{number}", f"stack_output_dir: {folder}", "stack_output_dir", reason, "a folder of its own")
+          for number, (folder, reason) in enumerate([
+              *((folder, "is a folder of the system, or below one") for folder in
+                ("/etc", "/etc/shop", "/usr/bin", "/usr", "/proc/x", "/sys/fs", "/dev", "/bin", "/lib/shop", "/var/lib",
+                 "/home", "/home/somebody", "/tmp", "/var/run/shop", "/opt")),
+              *((f'"{{{{ playbook_dir | dirname }}}}/{folder}"', "is there for something else") for folder in
+                ("templates", "app/api", "inventories", "playbooks/x", ".git", ".venv/shop", "generated", "elsewhere")),
+          ])),
+        Case("folder_percent", "stack_output_dir: '/srv/100%/shop'", "stack_output_dir",
+             "has a %, with which Compose does not work", "without %, or set stack_runtime to embedded"),
+        Case("ca_bundle_missing", "build_ca_bundle: /nowhere/ca.pem", "build_ca_bundle",
+             "names a file that cannot be read: No such file", "correct the path, or leave it empty", "/nowhere"),
+        Case("ca_bundle_folder", "build_ca_bundle: /etc", "build_ca_bundle",
+             "names a file that cannot be read: Is a directory", "correct the path, or leave it empty"),
+        Case("ca_bundle_other", "build_ca_bundle: /etc/passwd", "build_ca_bundle", "holds no certificate in PEM form",
+             "root certificate", "/etc/passwd"),
+        Case("database_template", "db_name: template1", "db_name", "PostgreSQL keeps for itself", "such as tasks_db"),
+        Case("embedded_root", "embedded_user: root", "embedded_user", "is root, as whom PostgreSQL does not run",
+             "such as nobody"),
         Case("mirror_password", "debian_mirror: http://me:swordfish@deb.example/debian", "debian_mirror", form,
              "without a user and password", "swordfish"),
         Case("image", "python_base_image: 'python; rm -rf /'", "python_base_image", form, value="rm -rf"),
@@ -174,6 +216,12 @@ def _together() -> list[Case]:
         Case("service_ports", f"stack_services: {{one: {{{SERVICE.replace('host_ports: []', 'host_ports: [81]')}, "
              f"image: a}}, two: {{{SERVICE.replace('host_ports: []', 'host_ports: [81]')}, image: a}}}}",
              "stack_services", "host port 81 is taken by one and two", "its own port"),
+        Case("service_address", f"stack_services: {{extra: {{{SERVICE.replace('host_ports: []', 'host_ports: [81]')}, "
+             "image: a}}", "stack_services.extra", "takes host ports and does not say at which address",
+             "add host_address: 127.0.0.1"),
+        Case("service_address_odd", f"stack_services: {{extra: {{{SERVICE.replace('host_ports: []', 'host_ports: [81]')}, "
+             "image: a, host_address: 300.0.0.1}}", "stack_services.extra.host_address", "is no valid IPv4 form",
+             "127.0.0.1", "300.0"),
         Case("service_secret", f"stack_services: {{extra: {{{SERVICE.replace('secrets: []', 'secrets: [api_port]')}, "
              "image: a}}", "stack_services.extra.secrets", "names 'api_port', which is no secret setting",
              "db_password"),
@@ -184,6 +232,9 @@ def _together() -> list[Case]:
              "is a variable that the stack gives the API itself", "remove it: db_port decides it", "5433"),
         Case("variable_reserved_file", "api_environment: {DB_HOST_FILE: /run/h}", "api_environment.DB_HOST_FILE",
              "is a variable that the stack gives the API itself", "the stack itself decides it", "/run/h"),
+        *(Case(f"variable_{name.lower()}", f"api_environment: {{{name}: 127.0.0.1}}", f"api_environment.{name}",
+               "is a variable that the stack gives the API itself", "the stack itself decides it")
+          for name in ("API_HOST", "API_HOST_FILE", "PYTHONPATH", "PYTHONSAFEPATH")),
         Case("by_hand", "stack_environment: prod", "stack_environment", "is not the group's name, by_hand",
              "remove it"),
     ]  # fmt: skip

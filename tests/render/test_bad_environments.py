@@ -75,6 +75,15 @@ def test_a_host_without_a_group_has_no_environment(tmp_path: Path) -> None:
     assert "host x-host is in 0 groups" in said(seen)
 
 
+def test_two_hosts_in_a_group_are_no_environment(tmp_path: Path) -> None:
+    seen = look_at(tmp_path, {"shop": {"hosts": {"x-host": LOCAL, "y-host": LOCAL}}})
+    for host in ("x", "y"):
+        assert "group shop has 2 hosts (x-host, y-host), and an environment has one" in said(
+            seen[host]
+        )
+        assert "give each host a group of its own" in said(seen[host])
+
+
 def test_a_host_may_not_carry_its_groups_name(tmp_path: Path) -> None:
     seen = look_at(tmp_path, {"shop": {"hosts": {"shop": LOCAL}}})["shop"]
     assert "host shop carries its group's name, which hides the group's variables" in said(seen)

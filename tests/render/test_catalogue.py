@@ -16,6 +16,7 @@ CATALOGUE = """
     enabled: "{{ adminer_enabled }}"
     needs: [banco-dados]
     host_ports: ["{{ adminer_port }}"]
+    host_address: 127.0.0.1
     user: "65534:65534"
     secrets: []
     image: "{{ adminer_image }}"

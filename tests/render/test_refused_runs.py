@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+from pathlib import Path
+
 import pytest
 
 from tests.render.bad_settings import CASES, FINE
 from tests.support.project import (
     GOOD_SECRET,
+    ROOT,
     Project,
     Run,
     encrypted,
@@ -114,6 +118,22 @@ class TestVault:
         line = only_error(run)
         assert "vault.yml is encrypted" in line
         assert "the password given does not open it" in line
+
+    @pytest.mark.parametrize("size", [30, 200, 1001])
+    def test_one_that_is_cut_off_is_named_as_such(self, prod: Project, size: int) -> None:
+        vault = prod.folder / "inventories/group_vars/prod/vault.yml"
+        vault.write_bytes(vault.read_bytes()[:size])
+        run = prod.run(
+            "playbooks/render.yml",
+            *self.INVENTORY,
+            "--vault-password-file",
+            str(prod.password_file),
+        )
+        assert run.returncode != 0
+        line = only_error(run)
+        assert line.endswith(
+            "vault.yml is encrypted with Ansible Vault and is damaged or cut off: put back a copy of it"
+        )
 
     def test_with_its_password_prod_is_written_and_the_secret_is_nowhere_but_in_its_files(
         self, prod: Project
@@ -225,3 +245,49 @@ class TestNeighbours:
         assert run.returncode != 0
         assert "db_password: is the same as in dev" in run.results["prod-host"]["msg"]
         assert GOOD_SECRET not in run.output
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b'# fine\ndb_name: "caf\xe9"\n', "main.yml:2 is no UTF-8 text: save it as UTF-8"),
+        (b"\xff\xfed\x00b\x00", "main.yml:1 is no UTF-8 text"),
+        (b'db_name: "shop\napi_port: 5044\n', "main.yml:3 is no YAML"),
+    ],
+    ids=["latin-1", "utf-16", "open quote"],
+)
+def test_a_file_that_cannot_be_read_is_named_with_its_line(
+    shared_project: Project, content: bytes, said: str
+) -> None:
+    shared_project.environment("unreadable", "db_name: shop")
+    main = shared_project.folder / "inventories/group_vars/unreadable/main.yml"
+    main.write_bytes(content)
+    run = shared_project.run("playbooks/validate.yml", "-i", "inventories/unreadable.yml")
+    assert run.returncode != 0
+    assert f"inventories/group_vars/unreadable/{said}" in only_error(run)
+
+
+@pytest.mark.parametrize("folder", ["100%s %(here)s", "50%41 $unset ${x} $$"])
+def test_a_checkout_may_lie_below_any_name(tmp_path: Path, folder: str) -> None:
+    """Compose itself works with all but the first, which is refused for it."""
+    project = Project(tmp_path / folder)
+    run = project.run(
+        "playbooks/render.yml", "-i", "inventories/dev.yml", "-e", "stack_runtime=embedded"
+    )
+    assert run.returncode == 0, run.output
+    run = project.run(
+        "playbooks/validate.yml", "-i", "inventories/dev.yml", "-e", "stack_runtime=compose"
+    )
+    assert (run.returncode == 0) == ("%41" in folder), run.output
+    assert ("has a %, with which Compose does not work" in run.output) != ("%41" in folder)
+
+
+def test_a_checkout_whose_path_names_a_variable_is_refused_by_make(tmp_path: Path) -> None:
+    """Ansible puts the variable's value in its place, wherever a path is."""
+    folder = tmp_path / "$HOME"
+    folder.mkdir()
+    (folder / "Makefile").symlink_to(ROOT / "Makefile")
+    done = subprocess.run(["make", "help"], cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "Ansible replaces $HOME in paths" in done.stderr
+    assert "move the checkout" in done.stderr

@@ -143,13 +143,13 @@ def test_a_file_edited_by_hand_is_named_and_kept_until_told_otherwise(rendered: 
 
 
 def test_a_file_in_the_way_is_a_clear_failure_that_replaces_nothing(rendered: Project) -> None:
-    rendered.write("elsewhere", "a file where a folder is asked for")
-    run = rendered.render(*SETTINGS, "-e", f"stack_output_dir={rendered.folder / 'elsewhere'}")
+    rendered.write("generated/elsewhere", "a file where a folder is asked for")
+    run = rendered.render(*SETTINGS, "-e", f"stack_output_dir={rendered.output('elsewhere')}")
     assert run.returncode != 0
     said = run.results["dev-host"]["msg"]
     assert "environment dev: 1 problem, nothing was written" in said
     assert "stack_output_dir: " in said
-    assert str(rendered.folder / "elsewhere") in said
+    assert str(rendered.output("elsewhere")) in said
     assert "Traceback" not in run.output
 
 

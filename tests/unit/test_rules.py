@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from stackwright import rules
 from stackwright.problems import Problem
-from stackwright.rules import cross_field_problems, size_in_bytes
+from stackwright.rules import cross_field_problems
 from stackwright.setting_sources import Sources
+from stackwright.sizes import size_in_bytes
 from tasks_api.workers import MOST_WAITING
 
 from tests.support.project import ROOT

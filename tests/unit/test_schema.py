@@ -33,7 +33,7 @@ def test_an_entry_becomes_a_setting_whose_rule_is_plain_json_schema() -> None:
         ({"enum": ["auto", "embedded"]}, "one of auto, embedded"),
         ({"type": "boolean"}, "true or false"),
         ({"type": "integer", "minimum": 1, "maximum": 9}, "a whole number from 1 to 9"),
-        ({"type": "number", "exclusiveMinimum": 0, "maximum": 64}, "a number above 0, at most 64"),
+        ({"type": "number", "minimum": 0.01, "maximum": 64}, "a number from 0.01 to 64"),
         ({"type": "string", "allowed": "a name"}, "a name"),
     ],
 )

@@ -140,8 +140,12 @@ def test_a_broken_api_is_named_and_cleaned_up(
         ({"ttl": 61}, "ttl", "61 s"),
         ({"ttl": -1}, "ttl", "no expiry"),
         ({"ttl": 0}, "ttl", "TTL 0"),
-        ({"redis_value": "\x80\x04 pickled"}, "json", "plain JSON"),
-        ({"redis_value": '{"a": 1}'}, "json", "list of tasks"),
+        ({"list_ttl": 61}, "ttl", "all_tasks lives for at most 60 s"),
+        ({"list_ttl": -1}, "ttl", "no expiry"),
+        ({"redis_values": {"all_tasks": "\x80\x04 pickled"}}, "json", "all_tasks is plain JSON"),
+        ({"redis_values": {"all_tasks": '{"a": 1}'}}, "json", "list of tasks"),
+        ({"redis_values": {"task": "\x80\x04 pickled"}}, "json", "is plain JSON"),
+        ({"redis_values": {"task": '{"id": 1}'}}, "json", "as plain JSON"),
         ({"redis_fails": "NOAUTH Authentication required."}, "ttl", "NOAUTH"),
     ],
 )
@@ -189,10 +193,10 @@ def test_deleted_seeded_tasks_are_no_broken_promise(stack: Stack) -> None:
     assert "0 seeded tasks found, through the API and through SQL (3 deleted since)" in str(outcome)
 
 
-def test_a_change_past_the_api_is_looked_at_with_a_cold_list(stack: Stack) -> None:
+def test_a_change_past_the_api_is_looked_at_without_the_cache(stack: Stack) -> None:
     tasks = stack.read()["tasks"]
     stack.change(
-        cache={"all_tasks": json.dumps(tasks)},
+        cache={f"task:{task['id']}": json.dumps(task) for task in tasks},
         tasks=altered(stack, status="completed"),
         rewritten=[2],
     )
@@ -206,6 +210,89 @@ def test_other_readers_may_fill_the_list_first(stack: Stack) -> None:
     outcome = run(stack)
     assert outcome.message == ""
     assert "other readers filled the cache first" in outcome.proofs[4].text
+
+
+LONG = {"list_bytes": 2_000_000}
+
+
+def proofs_of(outcome: Outcome) -> dict[str, report.Proof]:
+    assert outcome.message == ""
+    return {proof.name: proof for proof in outcome.proofs}
+
+
+def test_a_long_list_is_not_asked_for_and_what_is_not_known_of_it_is_said(stack: Stack) -> None:
+    stack.faults = {"list-500"}
+    stack.change(**LONG)
+    proofs = proofs_of(run(stack))
+    assert {name for name, proof in proofs.items() if proof.unknown} == {
+        *("cache", "create", "update", "delete", "ttl", "json")
+    }
+    assert "unknown: the list, too long to be asked for and not in Redis" in proofs["cache"].line
+    assert proofs["cache"].line.startswith("partly")
+    assert proofs["ttl"].text.startswith("expires: task:")
+    assert_clean(stack)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("fault", "promise", "word"),
+    [
+        ("create-keeps-list", "create", "is missing"),
+        ("update-keeps-list", "update", "as [{'id'"),
+        ("delete-keeps-list", "delete", "still listed"),
+        ("never-caches", "cache", "from the database"),
+    ],
+)
+def test_what_others_had_cached_of_a_long_list_is_looked_at(
+    stack: Stack, fault: str, promise: str, word: str
+) -> None:
+    """As in an environment whose clients ask for the list all the while: it is cached before and after each write."""
+    stack.faults = {fault, "list-500", "cached-by-others"}
+    stack.change(**LONG)
+    outcome = run(stack, expected_services={})
+    assert outcome.proofs[-1].name == promise
+    assert word in outcome.message
+    assert_clean(stack)
+
+
+def test_a_list_of_megabytes_is_looked_at_in_part(stack: Stack) -> None:
+    old = stack.read()["tasks"][0] | {"title": "x" * 250}
+    more = [old | {"id": number} for number in range(5_000, 1_000, -1)]
+    stack.faults = {"list-500", "cached-by-others"}
+    stack.change(tasks=[*more, *stack.read()["tasks"]], last_id=5_000, **LONG)
+    proofs = proofs_of(run(stack))
+    assert not any(proof.unknown for proof in proofs.values())
+    assert 100 < proofs["json"].evidence["tasks"] < 300
+
+
+@pytest.mark.slow
+def test_a_list_that_others_empty_all_the_while_is_unknown_and_one_that_is_never_cached_is_broken(
+    stack: Stack,
+) -> None:
+    stack.faults = {"never-caches-all_tasks"}
+    broken = run(stack)
+    assert broken.proofs[-1].name == "cache"
+    assert "GET /tasks comes from the cache" in broken.message
+    stack.change(others_write=5)
+    proofs = proofs_of(run(stack))
+    assert "which others' writes empty all the while" in proofs["cache"].unknown
+    stack.faults = {"never-caches"}
+    assert run(stack).proofs[-1].name == "cache"
+    assert_clean(stack)
+
+
+def test_a_seeded_task_that_is_changed_all_the_while_is_no_broken_promise(stack: Stack) -> None:
+    stack.change(moving=[2], rewritten=[2])
+    proof = proofs_of(run(stack))["seed"]
+    assert proof.unknown == "whether API and SQL agree about task 2, which is being changed"
+    assert "(1 changed since)" in proof.text
+
+
+def test_an_api_that_shows_another_seeded_task_than_sql_is_named(stack: Stack) -> None:
+    stack.faults = {"shows-another"}
+    outcome = run(stack)
+    assert outcome.proofs[-1].name == "seed"
+    assert "GET /tasks/1 and SQL agree about task 1" in outcome.message
 
 
 @pytest.mark.slow
@@ -305,7 +392,7 @@ def test_the_report_is_replaced_as_a_whole(stack: Stack, tmp_path: Path) -> None
     written = json.loads(path.read_text())
     assert written["ok"] is True
     assert written["proofs"][0]["name"] == "health"
-    assert set(written["proofs"][0]) == {"name", "ok", "text", "seconds", "evidence"}
+    assert set(written["proofs"][0]) == {"name", "ok", "text", "seconds", "evidence", "unknown"}
     assert {"environment", "runtime", "started", "seconds", "services"} <= set(written)
     assert not list(tmp_path.glob(".verify*"))
 

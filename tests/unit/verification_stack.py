@@ -38,11 +38,14 @@ elif statement.startswith("DELETE"):
     state["tasks"] = [t for t in state["tasks"] if t["id"] != int(statement.rsplit("=", 1)[1])]
 elif "LIKE" in statement:
     json_ids([t["id"] for t in state["tasks"] if t["title"].startswith("stackwright verification probe ")])
+elif "octet_length" in statement:
+    json_ids({"tasks": len(state["tasks"]), "bytes": state["list_bytes"]})
 elif "pg_sequence_last_value" in statement:
     json_ids({"last_id": state["last_id"]})
 elif "xmin" in statement:
     ids = [int(one) for one in re.search(r"IN \\(([\\d, ]+)\\)\\) t", statement)[1].split(",")]
     json_ids([t | {"rewritten": t["id"] in state["rewritten"]} for t in state["tasks"] if t["id"] in ids])
+    state["tasks"] = [t | ({"status": t["status"] + "!"} if t["id"] in state["moving"] else {}) for t in state["tasks"]]
 else:
     json_ids(state["migrations"])
 json.dump(state, open(path, "w"))
@@ -53,16 +56,23 @@ path, command, *arguments = sys.argv[1:]
 state = json.load(open(path))
 if state["redis_fails"]:
     print(state["redis_fails"])
-elif command == "TTL":
-    print(state["ttl"] if "all_tasks" in state["cache"] else -2)
-elif command == "GET":
-    print(state["redis_value"] or state["cache"].get("all_tasks", ""))
+elif command == "PTTL":
+    seconds = state["list_ttl" if arguments == ["all_tasks"] else "ttl"]
+    print((seconds * 1000 if seconds > 0 else seconds) if arguments[0] in state["cache"] else -2)
+elif command == "GETRANGE":
+    key, first, last = arguments
+    value = state["redis_values"].get(key.partition(":")[0]) or state["cache"].get(key, "")
+    print(value[int(first) : int(last) + 1])
+elif command == "DEL":
+    state["cache"] = {key: value for key, value in state["cache"].items() if key not in arguments}
+    json.dump(state, open(path, "w"))
 elif arguments == ["server"]:
     print("# Server\\r\\nredis_version:7.0.15\\r\\n")
 else:
-    state["lookups"] += state["others_read"]
+    state["gets"] += state["others_read"]
+    state["zadds"] += state["others_write"]
     json.dump(state, open(path, "w"))
-    print(f"keyspace_hits:{state['lookups']}\\r\\nkeyspace_misses:3\\r\\n")
+    print("".join(f"cmdstat_{name}:calls={state[f'{name}s']},usec=9\\r\\n" for name in ("get", "zadd")))
 """
 
 
@@ -132,11 +142,16 @@ def fresh_state() -> dict[str, Any]:
         "cache": {},
         "last_id": 3,
         "rewritten": [],
+        "moving": [],
         "migrations": [1, 2],
+        "list_bytes": 1000,
         "ttl": 60,
-        "lookups": 0,
+        "list_ttl": 60,
+        "gets": 0,
+        "zadds": 0,
         "others_read": 0,
-        "redis_value": "",
+        "others_write": 0,
+        "redis_values": {},
         "redis_fails": "",
         "sql_fails": "",
         "statements": [],
@@ -158,6 +173,8 @@ class _Api:
             status, answer = 401, {"error": {"code": "unauthorized"}}
         else:
             status, answer = self.answer(method, path, body)
+        if "cached-by-others" in self.faults:
+            self.state["cache"].setdefault("all_tasks", json.dumps(self.state["tasks"]))
         self.stack.write(self.state)
         payload = json.dumps(answer).encode()
         headers = [("Content-Type", "application/json"), ("Content-Length", str(len(payload)))]
@@ -192,6 +209,8 @@ class _Api:
             return 500, {"error": {"code": "internal"}}
         if method == "POST":
             return self.create(body)
+        if path == "/tasks" and "list-500" in self.faults:
+            return 500, {"error": {"code": "internal"}}
         if path == "/tasks":
             source, tasks = self.through_cache("all_tasks", lambda: self.state["tasks"])
             return 200, {"source": source, "count": len(tasks), "tasks": tasks}
@@ -204,6 +223,8 @@ class _Api:
             return 404, {"error": {"code": "not_found"}}
         if method == "GET":
             source, task = self.through_cache(key, lambda: found[0])
+            if "shows-another" in self.faults:
+                task = task | {"title": "Another title"}
             return 200, {"source": source, "task": task}
         if method == "PUT":
             found[0].update(body)
@@ -232,7 +253,7 @@ class _Api:
         if key in self.state["cache"]:
             return "cache", json.loads(self.state["cache"][key])
         value = load()
-        if "never-caches" not in self.faults:
+        if "never-caches" not in self.faults and f"never-caches-{key}" not in self.faults:
             self.state["cache"][key] = json.dumps(value)
         return "database", value
 

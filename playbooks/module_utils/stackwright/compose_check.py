@@ -102,7 +102,8 @@ def check_with_compose(files: Mapping[str, RenderedFile]) -> None:
         try:
             done = subprocess.run(
                 [*command, "--project-directory", folder, "-f", f"{folder}/docker-compose.yml", "config", "--quiet"],
-                capture_output=True, text=True, timeout=CONFIG_SECONDS, check=False,
+                # Compose makes a URL of its working directory, which it does not parse where there is a % in it.
+                cwd=folder, capture_output=True, text=True, timeout=CONFIG_SECONDS, check=False,
             )  # fmt: skip
         except subprocess.TimeoutExpired:
             message = f"`{' '.join(command)} config` did not end within {CONFIG_SECONDS} s"

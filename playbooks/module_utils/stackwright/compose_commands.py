@@ -140,7 +140,7 @@ def access(output_dir: str, services: Sequence[str], settings: Mapping[str, Any]
             {
                 "service": name,
                 "port": port,
-                "address": entry.get("host_address") or settings["api_bind_address"],
+                "address": entry["host_address"],
             }
             for name, entry in settings["stack_services"].items()
             if entry["enabled"]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import ipaddress
 import ssl
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
+
+from .folder_rules import ca_bundle_problems, unreadable
 
 Problems = list[tuple[str, str, str]]
 
@@ -31,14 +32,8 @@ def _issuer(values: Mapping[str, Any]) -> Problems:
     if _is_address(host) or "." not in host or host.endswith(".localhost"):
         reason = "is no name that an ACME issuer could reach, and edge_tls is acme"
         found.append(("edge_host", reason, "set it to the environment's name in the DNS"))
-    if authority and (trouble := _unreadable(authority)):
-        found.append(("edge_acme_ca_file", trouble, "correct the path, or leave it empty"))
-    elif authority:
-        try:
-            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(authority)
-        except ssl.SSLError:
-            reason = "names a file that holds no certificate in PEM form"
-            found.append(("edge_acme_ca_file", reason, "give it the issuer's root certificate"))
+    if authority:
+        found += ca_bundle_problems("edge_acme_ca_file", authority)
     return found
 
 
@@ -47,7 +42,7 @@ def _pair(certificate: str, key: str) -> Problems:
     found = [
         (name, trouble, "name a PEM file on this machine that this user can read")
         for name, path in named.items()
-        if (trouble := _unreadable(path))
+        if (trouble := unreadable(path))
     ]
     if found:
         return found
@@ -63,17 +58,6 @@ def _pair(certificate: str, key: str) -> Problems:
         fix = "give the certificate with its chain, and the key that it was made with"
         return [("edge_tls_certificate_file", reason, fix)]
     return []
-
-
-def _unreadable(path: str) -> str:
-    """Why a file cannot be read, in words that follow the setting's name, or nothing."""
-    if not path:
-        return "is empty"
-    try:
-        Path(path).read_bytes()
-    except OSError as error:
-        return f"names a file that cannot be read: {error.strerror}"
-    return ""
 
 
 def _is_address(host: str) -> bool:

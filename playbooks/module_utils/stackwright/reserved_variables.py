@@ -1,6 +1,7 @@
 """The environment variables that the stack itself gives the API, and that api_environment must leave alone.
 
-They are read from the API's env file template, so that a variable added there is reserved from then on.
+They are read from the API's templates, its env file and its embedded program, so that a variable added there is
+reserved from then on.
 """
 
 from __future__ import annotations
@@ -13,16 +14,22 @@ from typing import Any
 
 from . import layout
 
-TEMPLATE = layout.TEMPLATES / "env" / "api-web.env.j2"
-ASSIGNMENT = re.compile(r"^([A-Za-z_][A-Za-z0-9_]*)=(.*)$", re.MULTILINE)
+TEMPLATES = (
+    layout.TEMPLATES / "embedded" / "api-web.json.j2",
+    layout.TEMPLATES / "env" / "api-web.env.j2",
+)
+ASSIGNMENT = re.compile(r"""^(?:([A-Za-z_]\w*)=|\s*"([A-Z_]+)":)(.*)$""", re.MULTILINE | re.ASCII)
 FILE = "_FILE"
 
 
 @lru_cache(maxsize=4)
-def reserved_variables(template: Path) -> dict[str, str]:
-    """What the template assigns by name, without the ending ``_FILE``, whose twin is reserved with it."""
-    text = template.read_text(encoding="utf-8")
-    return {name.removesuffix(FILE): value for name, value in ASSIGNMENT.findall(text)}
+def reserved_variables(*templates: Path) -> dict[str, str]:
+    """What templates assign by name, without the ending ``_FILE``, whose twin is reserved with it."""
+    text = "\n".join(template.read_text(encoding="utf-8") for template in templates)
+    return {
+        (plain or quoted).removesuffix(FILE): value
+        for plain, quoted, value in ASSIGNMENT.findall(text)
+    }
 
 
 def _setting_behind(name: str, assigned: str, settings: Collection[str]) -> str:
@@ -32,10 +39,10 @@ def _setting_behind(name: str, assigned: str, settings: Collection[str]) -> str:
 
 
 def reserved_variable_problems(
-    values: Mapping[str, Any], template: Path = TEMPLATE
+    values: Mapping[str, Any], *templates: Path
 ) -> list[tuple[str, str, str]]:
     """Refuse every variable of api_environment that the stack sets: (setting, reason, fix) each."""
-    reserved = reserved_variables(template)
+    reserved = reserved_variables(*(templates or TEMPLATES))
     found = []
     for name in sorted(values["api_environment"]):
         base = name.removesuffix(FILE)

@@ -48,14 +48,18 @@ def environment_of(task_vars: Mapping[str, Any]) -> str:
     """The name of the host's environment: its one group. Raises RefusedError where that is not clear."""
     host = str(task_vars["inventory_hostname"])
     groups = [str(group) for group in task_vars.get("group_names", []) if group != "ungrouped"]
-    if len(groups) == 1 and groups[0] != host:
+    hosts = task_vars.get("groups", {}).get(groups[0], [host]) if groups else [host]
+    if len(groups) == 1 and groups[0] != host and len(hosts) == 1:
         return groups[0]
-    reason = (
-        f"host {host} is in {len(groups)} groups, and its group names the environment"
-        if len(groups) != 1
-        else f"host {host} carries its group's name, which hides the group's variables"
-    )
     fix = "put the host into exactly one group named after the environment; see inventories/dev.yml"
+    if len(groups) != 1:
+        reason = f"host {host} is in {len(groups)} groups, and its group names the environment"
+    elif groups[0] == host:
+        reason = f"host {host} carries its group's name, which hides the group's variables"
+    else:
+        named = ", ".join(sorted(map(str, hosts)))
+        reason = f"group {groups[0]} has {len(hosts)} hosts ({named}), and an environment has one"
+        fix = "give each host a group of its own: each is an environment, with its own group_vars"
     where = str(task_vars.get("inventory_file") or "the inventory")
     raise RefusedError(host, [Problem("stack_environment", reason, fix, where)])
 

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import ipaddress
-import os.path
-import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from . import layout
+from .address_rules import address_problems
 from .catalogue import start_order
 from .edge_rules import edge_problems
+from .folder_rules import folder_problems
 from .leftovers import is_leftover
 from .problems import Problem
 from .reserved_variables import reserved_variable_problems
 from .setting_sources import Sources
+from .sizes import UNITS, size_in_bytes
 from .tokens import token_problems
 
 Values = Mapping[str, Any]
-CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-UNITS = {"k": 1024, "m": 1024**2, "g": 1024**3}
 # Connections kept free for the health check, migrations, backups and people.
 RESERVED_CONNECTIONS = 10
 # Threads of an API process beside api_threads: as many that wait for the database, those that wait for clients
@@ -30,12 +28,9 @@ THREADS_PER_PROCESS, THREADS_PER_CONTAINER = 60 + 12, 12
 YAML_WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
 # PostgreSQL does not start its background processes in less, nor Redis, nor a Python server, nor Caddy.
 LEAST_MEMORY = {"db_memory": 64, "cache_memory": 16, "api_memory": 64, "edge_memory": 48}
+# Databases that every cluster has.
+TEMPLATES = {"template0", "template1"}
 ROLES = ("db_user", "db_app_user", "db_backup_user", "db_monitor_user")
-
-
-def size_in_bytes(text: str) -> int:
-    """``512m`` → 536870912. The form is the schema's: digits and one of k, m, g (powers of 1024)."""
-    return int(text[:-1]) * UNITS[text[-1]]
 
 
 def _connections(values: Values) -> list[tuple[str, str, str]]:
@@ -147,39 +142,6 @@ def _partials(values: Values) -> list[tuple[str, str, str]]:
     return found
 
 
-def _addresses(values: Values) -> list[tuple[str, str, str]]:
-    found = []
-    for name, parse in (
-        ("stack_network_subnet", ipaddress.IPv4Network),
-        ("api_bind_address", ipaddress.IPv4Address),
-        ("edge_bind_address", ipaddress.IPv4Address),
-    ):
-        try:
-            if values[name]:
-                parse(values[name])
-        except ValueError:
-            found.append(
-                (
-                    name,
-                    "is no valid IPv4 form",
-                    "correct it, for example 172.30.0.0/24 or 127.0.0.1",
-                )
-            )
-    return found
-
-
-def _output_folder(values: Values) -> list[tuple[str, str, str]]:
-    folder = values["stack_output_dir"]
-    if os.path.normpath(folder) != folder or CONTROL.search(folder):
-        reason = "is not a plain path: it has .., doubled slashes or control characters"
-    elif layout.PROJECT.is_relative_to(folder):
-        reason = "is the project's own folder or one around it"
-    else:
-        return []
-    fix = f"name a folder of its own, such as the default generated/{values['stack_environment']}"
-    return [("stack_output_dir", reason, fix)]
-
-
 def _delivery(values: Values) -> list[tuple[str, str, str]]:
     if values["secrets_strict"] and values["secrets_delivery"] == "environment":
         reason = "puts secrets into environment variables, which `docker inspect` shows"
@@ -188,8 +150,14 @@ def _delivery(values: Values) -> list[tuple[str, str, str]]:
 
 
 def _roles(values: Values) -> list[tuple[str, str, str]]:
-    """Roles of the database: each its own, but for the API where nothing needs to be strict."""
+    """The database and its roles: each its own, but for the API where nothing needs to be strict."""
     found = []
+    if values["db_name"] in TEMPLATES:
+        reason = "is a database that PostgreSQL keeps for itself"
+        found.append(("db_name", reason, "take another, such as tasks_db"))
+    if values["embedded_user"] == "root":
+        reason = "is root, as whom PostgreSQL does not run"
+        found.append(("embedded_user", reason, "name a user without privileges, such as nobody"))
     for place, name in enumerate(ROLES):
         role = values[name]
         if role.startswith("pg_") or role in ("public", "none"):
@@ -229,8 +197,8 @@ RULES: list[Callable[[Values], list[tuple[str, str, str]]]] = [
     _ports,
     _catalogue,
     _partials,
-    _addresses,
-    _output_folder,
+    address_problems,
+    folder_problems,
     _delivery,
     edge_problems,
     reserved_variable_problems,

@@ -62,8 +62,6 @@ def _allowed_form(rule: dict[str, Any]) -> str:
     if rule.get("type") == "boolean":
         return "true or false"
     kind = "a whole number" if rule.get("type") == "integer" else "a number"
-    if "exclusiveMinimum" in rule:
-        return f"{kind} above {rule['exclusiveMinimum']}, at most {rule['maximum']}"
     return f"{kind} from {rule['minimum']} to {rule['maximum']}"
 
 

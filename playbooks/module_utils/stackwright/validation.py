@@ -15,10 +15,12 @@ from .problems import Problem
 from .schema import Setting
 from .secret_advice import replacing
 from .setting_sources import Sources
+from .sizes import size_in_bytes
 
 # -e gives text; a number is what is written as a decimal one.
 DECIMAL = re.compile(r"-?(0|[1-9][0-9]*)")
 DECIMAL_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
+SIZE = re.compile(r"[1-9][0-9]*[kmg]")
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 NOUNS = {
     dict: "a mapping", list: "a list", str: "text", bool: "yes/no", int: "a number", float: "a number",
@@ -32,6 +34,18 @@ def _pattern(_validator: Any, pattern: str, value: Any, _rule: Any) -> Iterator[
         yield ValidationError("has another form")
 
 
+def _size(least: bool) -> Any:
+    """A keyword of ours that bounds a text such as 256m; what has another form, ``pattern`` refuses."""
+
+    def check(_validator: Any, bound: str, value: Any, _rule: Any) -> Iterator[ValidationError]:
+        if isinstance(value, str) and SIZE.fullmatch(value):
+            size, limit = size_in_bytes(value), size_in_bytes(bound)
+            if size < limit if least else size > limit:
+                yield ValidationError("is out of bounds")
+
+    return check
+
+
 def _is_integer(_checker: Any, value: Any) -> bool:
     """JSON Schema counts 3.0 as an integer; templates do not."""
     return isinstance(value, int) and not isinstance(value, bool)
@@ -39,7 +53,7 @@ def _is_integer(_checker: Any, value: Any) -> bool:
 
 SettingValidator = validators.extend(  # type: ignore[no-untyped-call]
     Draft202012Validator,
-    validators={"pattern": _pattern},
+    validators={"pattern": _pattern, "least": _size(True), "most": _size(False)},
     type_checker=Draft202012Validator.TYPE_CHECKER.redefine("integer", _is_integer),
 )
 
@@ -58,10 +72,10 @@ def _reason(error: ValidationError) -> str:
         return "is empty"
     if keyword == "type":
         return f"is {NOUNS.get(type(error.instance), 'of another kind')} where {expected} is needed"
-    if keyword in ("minimum", "exclusiveMinimum"):
+    if keyword in ("minimum", "least"):
         return "is too small"
-    if keyword in ("maximum", "maxLength"):
-        return "is too large" if keyword == "maximum" else "is too long"
+    if keyword in ("maximum", "maxLength", "most"):
+        return "is too long" if keyword == "maxLength" else "is too large"
     if keyword in ("minLength", "minProperties"):
         return "is too short" if keyword == "minLength" else "is empty"
     if keyword == "required":

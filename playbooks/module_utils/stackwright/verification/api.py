@@ -90,17 +90,18 @@ class Api:
         self,
         method: str,
         path: str,
-        status: int,
+        status: int | tuple[int, ...],
         body: object = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """Send one request that has to be answered with ``status``. Raises BrokenPromiseError."""
-        expected = f"{method} {path} answers {status}"
+        """Send one request that has to be answered with ``status``, or one of them. Raises BrokenPromiseError."""
+        wanted = status if isinstance(status, tuple) else (status,)
+        expected = f"{method} {path} answers {' or '.join(map(str, wanted))}"
         try:
             answer = self.ask(method, path, body, headers)
         except UnreachableError as error:
             raise BrokenPromiseError(expected, str(error)) from None
-        if answer.status != status:
+        if answer.status not in wanted:
             raise BrokenPromiseError(expected, str(answer))
         return answer
 

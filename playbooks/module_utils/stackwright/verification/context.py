@@ -19,14 +19,20 @@ _REDIS_ERROR = re.compile(r"\s*(\(error\) )?(ERR|NOAUTH|NOPERM|MISCONF|OOM|WRONG
 
 
 class Context:
-    """One verification of one target, within one deadline."""
+    """One verification of one target, within one deadline.
 
-    def __init__(self, target: Target, deadline: Deadline) -> None:
+    ``mark`` is in the titles of its probes, see ``lock.mark_of``.
+    """
+
+    def __init__(self, target: Target, deadline: Deadline, mark: str = "") -> None:
         self.target = target
+        self.mark = mark
         self._way = self._transport()
         self.api = self.client(deadline)
         self.versions: dict[str, str] = {}
         self.seeded_tasks = 0
+        self.list_is_short: bool | None = None
+        self.list_stays_cold = False
         self.set_deadline(deadline)
 
     def client(self, deadline: Deadline, *, anonymous: bool = False) -> Api:

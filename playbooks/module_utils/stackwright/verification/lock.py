@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +14,12 @@ from .deadline import Deadline, OutOfTimeError
 from .promise import BrokenPromiseError
 
 _POLL_SECONDS = 0.2
+
+
+def mark_of(folder: Path) -> str:
+    """What tells probes made under the lock on ``folder`` from those of other checkouts and machines."""
+    place = f"{socket.gethostname()}:{folder.resolve()}"
+    return hashlib.sha256(place.encode()).hexdigest()[:12]
 
 
 @contextmanager

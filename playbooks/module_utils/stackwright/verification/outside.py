@@ -146,4 +146,5 @@ def proof_of(prove: Callable[[], Finding], masker: Masker) -> tuple[Proof, str]:
         lines = f"expected  {broken.expected}", f"got       {broken.got}", f"to do     {broken.fix}"
         message = masker.text("\n".join(f"  {line}" for line in lines))
     seconds = round(time.monotonic() - clock, 3)
-    return masked(Proof(NAME, ok, finding.text, seconds, finding.evidence), masker), message
+    proof = Proof(NAME, ok, finding.text, seconds, finding.evidence, finding.unknown)
+    return masked(proof, masker), message

@@ -14,10 +14,14 @@ CACHE = "cache"
 
 @dataclass(frozen=True)
 class Finding:
-    """A promise that holds: one line of text, and the facts behind it for the report."""
+    """A promise that holds: one line of text, and the facts behind it for the report.
+
+    ``unknown`` says what part of it could not be observed, if any: that part is neither kept nor broken.
+    """
 
     text: str
     evidence: Mapping[str, Any] = field(default_factory=dict)
+    unknown: str = ""
 
 
 class BrokenPromiseError(Exception):

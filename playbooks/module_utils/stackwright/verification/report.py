@@ -7,7 +7,7 @@ import os
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,24 +16,27 @@ from .masking import Masker
 
 @dataclass(frozen=True)
 class Proof:
-    """One proof's result; ``seconds`` is how long it took."""
+    """One proof's result; ``seconds`` is how long it took, ``unknown`` what could not be observed, see Finding."""
 
     name: str
     ok: bool
     text: str
     seconds: float
     evidence: Mapping[str, Any] = field(default_factory=dict)
+    unknown: str = ""
 
     @property
     def line(self) -> str:
         """The proof in one printable line."""
-        return f"{'ok    ' if self.ok else 'BROKEN'} {self.name:<8} {self.text}"
+        state = ("partly" if self.unknown else "ok") if self.ok else "BROKEN"
+        rest = f"; unknown: {self.unknown}" if self.unknown else ""
+        return f"{state:<6} {self.name:<8} {self.text}{rest}"
 
 
 def masked(proof: Proof, masker: Masker) -> Proof:
-    """The proof without secrets, its text in one line."""
-    text = " ".join(masker.text(proof.text).split())
-    return Proof(proof.name, proof.ok, text, proof.seconds, masker.tree(dict(proof.evidence)))
+    """The proof without secrets, its texts in one line."""
+    text, unknown = (" ".join(masker.text(part).split()) for part in (proof.text, proof.unknown))
+    return replace(proof, text=text, unknown=unknown, evidence=masker.tree(dict(proof.evidence)))
 
 
 @dataclass(frozen=True)

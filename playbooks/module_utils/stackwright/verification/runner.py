@@ -13,7 +13,7 @@ from . import probes, proofs_cache, proofs_edge, proofs_seed, proofs_state, proo
 from .commands import run
 from .context import Context
 from .deadline import Deadline, OutOfTimeError
-from .lock import only_one
+from .lock import mark_of, only_one
 from .masking import Masker
 from .promise import API, BrokenPromiseError, Finding
 from .report import Outcome, Proof, masked
@@ -52,14 +52,16 @@ def verify(target: Target, folder: Path, masker: Masker) -> Outcome:
         OSError: ``folder`` cannot be opened.
     """
     started, clock = datetime.now(UTC), time.monotonic()
-    deadline = Deadline(target.deadline)
-    context = Context(target, deadline)
+    context = Context(target, Deadline(target.deadline), mark_of(folder))
     proofs: list[Proof] = []
     leftovers: list[str] = []
     message = ""
     broken: BrokenPromiseError | None
     try:
-        with only_one(folder, deadline):
+        with only_one(folder, Deadline(target.deadline)):
+            context.set_deadline(
+                Deadline(target.deadline)
+            )  # waiting for another one costs none of it
             try:
                 broken = _run_all(context, proofs)
             finally:
@@ -104,7 +106,7 @@ def _run_all(context: Context, proofs: list[Proof]) -> BrokenPromiseError | None
             proofs.append(_broken(name, late, clock))
             return late
         seconds = round(time.monotonic() - clock, 3)
-        proofs.append(Proof(name, True, finding.text, seconds, finding.evidence))
+        proofs.append(Proof(name, True, finding.text, seconds, finding.evidence, finding.unknown))
     return None
 
 
