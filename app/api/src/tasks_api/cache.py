@@ -26,6 +26,7 @@ from tasks_api.redis_link import RedisLink
 from tasks_api.trust import Trust
 
 LIST_KEY = "all_tasks"
+_TASK_PREFIX = "task:"
 # Reading a cold value takes milliseconds. Who waited in vain reads the database too.
 _LEASE_WAITS_SECONDS = (0.002, 0.004, 0.008, 0.016, 0.02)
 # Who asks for the counters or for an empty cache waits for Redis, not for a task.
@@ -37,7 +38,7 @@ _logger = logging.getLogger(__name__)
 
 def task_key(task_id: int) -> str:
     """The key of one task."""
-    return f"task:{task_id}"
+    return f"{_TASK_PREFIX}{task_id}"
 
 
 class Fetched(NamedTuple):
@@ -74,7 +75,7 @@ class TaskCache:
     def fetch(self, key: str, load: Callable[[], bytes]) -> Fetched:
         """The value under `key`, or else from `load`, and then kept under `key`.
 
-        Only a value that this version would write counts as found. What `load` raises passes
+        Only a value that this version would write there counts as found. What `load` raises passes
         through, and nothing is kept.
         """
         reading = self._look_up(key)
@@ -204,9 +205,9 @@ class TaskCache:
             raise Unavailable("cache") from None
 
     def _is_valid(self, key: str, payload: bytes) -> bool:
-        """Whether this version writes such values; the last good list is not decoded again."""
+        """Whether this version writes such a value here; the last good list is not decoded again."""
         if key != LIST_KEY:
-            return payloads.is_task(payload)
+            return payloads.is_task(payload, int(key.removeprefix(_TASK_PREFIX)))
         if payload != self._proven_list:
             if not payloads.is_task_list(payload):
                 return False
