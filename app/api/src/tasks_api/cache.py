@@ -33,6 +33,8 @@ _LEASE_WAITS_SECONDS = (0.002, 0.004, 0.008, 0.016, 0.02)
 _ADMIN_SECONDS = 2.0
 # So the first requests are cached already; a database that stands still is not waited for.
 _START_SECONDS = 1
+# Values that need no second look: some hundred kilobytes at most, and one list.
+_MOST_PROVEN, _MOST_PROVEN_BYTES = 500, 1000
 _logger = logging.getLogger(__name__)
 
 
@@ -69,7 +71,7 @@ class TaskCache:
         self._leases = LeaseCache(self._link, config.cache_ttl_seconds, fence_seconds)
         self._trust = Trust(self._link, lambda: announce(database))
         self._notices = Notices(database, self._trust)
-        self._proven_list: bytes | None = None
+        self._proven: dict[str, bytes] = {}
         self._trust.settled.wait(_START_SECONDS)
 
     def fetch(self, key: str, load: Callable[[], bytes]) -> Fetched:
@@ -205,11 +207,15 @@ class TaskCache:
             raise Unavailable("cache") from None
 
     def _is_valid(self, key: str, payload: bytes) -> bool:
-        """Whether this version writes such a value here; the last good list is not decoded again."""
-        if key != LIST_KEY:
-            return payloads.is_task(payload, int(key.removeprefix(_TASK_PREFIX)))
-        if payload != self._proven_list:
-            if not payloads.is_task_list(payload):
-                return False
-            self._proven_list = payload
-        return True
+        """Whether this version writes such a value here; what was so lately is not decoded again."""
+        if self._proven.get(key) == payload:
+            return True
+        if key == LIST_KEY:
+            valid = payloads.is_task_list(payload)
+        else:
+            valid = payloads.is_task(payload, int(key.removeprefix(_TASK_PREFIX)))
+        if valid and (key == LIST_KEY or len(payload) <= _MOST_PROVEN_BYTES):
+            if len(self._proven) >= _MOST_PROVEN:
+                self._proven.clear()
+            self._proven[key] = payload
+        return valid
