@@ -42,7 +42,8 @@ services: {description: "One item per service in start order: service, state (as
 started: {description: Services that had no process and were started., type: list, returned: for started}
 restarted: {description: Services that were restarted because they had changed., type: list, returned: for started}
 stopped: {description: Services that are no longer part of the environment., type: list, returned: for started}
-migrations: {description: Migrations that were applied., type: list, returned: for started}
+migrations: {description: "Migrations that were applied, and C(roles) if they had to be put right.", type: list,
+  returned: for started}
 seconds: {description: How long it took until everything was healthy., type: float, returned: for started}
 logs: {description: Last lines by service., type: dict, returned: for logs}
 """

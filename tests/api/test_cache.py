@@ -129,6 +129,73 @@ def test_a_value_that_is_not_ours_is_a_miss(
         assert sources(client, path, path) == ["database", "cache"]
 
 
+TASK = {"id": 1, "title": "t", "description": "", "status": "pending"} | dict.fromkeys(
+    ("created_at", "updated_at"), "2026-01-31T12:00:00.5"
+)
+
+
+def compact(value: object) -> str:
+    """JSON as PostgreSQL writes a row."""
+    return json.dumps(value, separators=(",", ":"))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"id": "1"},
+        {"id": 1.0},
+        {"id": True},
+        {"id": 0},
+        {"id": 2**31},
+        {"title": None},
+        {"title": 5},
+        {"description": []},
+        {"status": "done"},
+        {"created_at": "yesterday"},
+        {"updated_at": 0},
+        {"owner": "somebody"},
+    ],
+    ids=str,
+)
+def test_a_task_with_a_wrong_member_is_a_miss(
+    client: FlaskClient, redis: Redis, wrong: dict[str, object]
+) -> None:
+    redis.set("all_tasks", compact([TASK | wrong]))
+    redis.set("task:1", compact(TASK | wrong))
+    assert sources(client, "/tasks", "/tasks/1") == ["database", "database"]
+    assert sources(client, "/tasks", "/tasks/1") == ["cache", "cache"]
+
+
+def test_a_task_of_another_key_and_form_is_a_miss(client: FlaskClient, redis: Redis) -> None:
+    reversed_members = dict(reversed(TASK.items()))
+    for stray in (TASK | {"id": 2}, TASK | {"id": 11}, [TASK], reversed_members):
+        redis.set("task:1", compact(stray))
+        assert sources(client, "/tasks/1", "/tasks/1") == ["database", "cache"]
+    redis.set("task:1", json.dumps(TASK))
+    assert sources(client, "/tasks/1", "/tasks/1") == ["database", "cache"]
+
+
+def test_a_list_with_a_task_twice_or_in_another_order_is_a_miss(
+    client: FlaskClient, redis: Redis
+) -> None:
+    newer = TASK | {"id": 2, "created_at": "2026-01-31T12:00:00.51"}
+    for stray in ([TASK, TASK], [TASK, newer], TASK, [TASK | {"id": 2}, TASK, newer]):
+        redis.set("all_tasks", compact(stray))
+        assert sources(client, "/tasks", "/tasks") == ["database", "cache"]
+    redis.set("all_tasks", compact([newer, TASK]))
+    assert client.get("/tasks").json["source"] == "cache"
+
+
+def test_all_that_the_table_may_hold_is_cached(client: FlaskClient, sql: Sql) -> None:
+    """Also what no client could set, any more or ever."""
+    sql("INSERT INTO tasks (title) VALUES (''), (repeat('\u200b', 255)), (E'\x01\t\"\\ \u2028')")
+    sql("UPDATE tasks SET created_at = '2026-01-01', updated_at = '9999-12-31 23:59:59.1'")
+    sources(client, "/tasks", *(f"/tasks/{number}" for number in range(1, 7)))
+    assert set(sources(client, "/tasks", *(f"/tasks/{number}" for number in range(1, 7)))) == {
+        "cache"
+    }
+
+
 def test_a_key_of_another_type_is_a_miss(client: FlaskClient, redis: Redis) -> None:
     redis.rpush("all_tasks", "x")
     assert sources(client, "/tasks", "/tasks") == ["database", "database"]

@@ -239,6 +239,45 @@ def test_more_requests_than_connections(
     assert client.get("/tasks/1").status_code == 200
 
 
+def test_a_locked_row_holds_half_of_the_connections(
+    make_client: MakeClient,
+    postgres: Postgres,
+    database: str,
+    executor: ThreadPoolExecutor,
+    sql: Sql,
+) -> None:
+    client = make_client(db_pool_size=3, db_statement_timeout_seconds=60)
+    connection = postgres.connect(database)
+    connection.autocommit = False
+    connection.cursor().execute("SELECT FROM tasks WHERE id = 1 FOR UPDATE")
+    changes = [
+        executor.submit(client.put, "/tasks/1", json={"title": "t"}),
+        executor.submit(client.put, "/tasks/1", json={"title": "u"}),
+        executor.submit(client.delete, "/tasks/1"),
+    ]
+    wait_for(lambda: sum(change.done() for change in changes) == 2, "the others to be refused")
+    (first,) = [change for change in changes if not change.done()]
+    for refused in (change.result() for change in changes if change is not first):
+        assert (refused.status_code, refused.json["error"]["code"]) == (503, "task_locked")
+        assert int(refused.headers["Retry-After"]) > 0
+    for _ in range(3):
+        assert client.get("/tasks?limit=1").status_code == 200
+        assert client.post("/tasks", json={"title": "t"}).status_code == 201
+        assert client.put("/tasks/2", json={"title": "t"}).status_code == 200
+        assert client.delete("/tasks/1").json["error"]["code"] == "task_locked"
+    connection.close()
+    assert first.result().status_code == 200
+    assert client.put("/tasks/3", json={"title": "v"}).status_code == 200
+
+
+def test_changes_of_one_task_at_once_all_happen(
+    client: FlaskClient, executor: ThreadPoolExecutor
+) -> None:
+    bodies = [{"title": f"{number}"} for number in range(40)]
+    answers = executor.map(lambda body: client.put("/tasks/1", json=body).status_code, bodies)
+    assert set(answers) == {200}
+
+
 def test_schema_that_is_not_there_yet(client: FlaskClient, sql: Sql) -> None:
     sql("ALTER TABLE tasks RENAME TO later")
     health = client.get("/health")

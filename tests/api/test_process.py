@@ -146,6 +146,19 @@ def test_killed_worker_is_replaced(api: ApiProcess, api_environment: dict[str, s
     assert api.stop() == 0
 
 
+def test_workers_killed_again_and_again_are_replaced(
+    api: ApiProcess, api_environment: dict[str, str]
+) -> None:
+    api.start(**api_environment, API_WORKERS="2")
+    for _ in range(3):
+        before = worker_pids(api)
+        for worker in before:
+            os.kill(worker, signal.SIGKILL)
+        wait_for(lambda before=before: len(worker_pids(api) - before) == 2, "new workers")
+    wait_for(lambda: api._answers(), "the server to serve again")
+    assert api.stop() == 0
+
+
 def test_health_check_of_the_container(api: ApiProcess, api_environment: dict[str, str]) -> None:
     def check() -> subprocess.CompletedProcess[str]:
         return subprocess.run(

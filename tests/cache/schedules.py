@@ -44,13 +44,25 @@ class World:
         redis: is emptied.
         caches: one for each process of the API.
         floor: what a found value may not be older than: `acknowledged` or `committed`.
+        cut_off: the last of the processes does not reach Redis when it writes. (Read it does there,
+            hearing nothing: it stands for one that PostgreSQL does not reach.)
+        heard: whether another process hears of such a write and empties Redis.
     """
 
-    def __init__(self, redis: Redis, caches: Sequence[Cache], floor: str) -> None:
+    def __init__(
+        self,
+        redis: Redis,
+        caches: Sequence[Cache],
+        floor: str,
+        *,
+        cut_off: bool = False,
+        heard: bool = False,
+    ) -> None:
         self.committed = dict.fromkeys(TASKS, 0)
         self.acknowledged = dict.fromkeys(TASKS, 0)
         self._floor: dict[str, int] = getattr(self, floor)
         self._redis, self._caches = redis, caches
+        self._cut_off, self._heard = cut_off, heard
         self._running: dict[str, Generator[None, None, None]] = {}
         # By name of the writer, what it may still do to the database without its client.
         self._left_behind: dict[str, Callable[[], object]] = {}
@@ -95,13 +107,20 @@ class World:
     ) -> Generator[None, None, None]:
         keys, writer = (LIST, f"task:{task}"), cache.new_writer()
         self._at_work[who] = writer, task
-        cache.begin(keys, writer)
+        reached = not self._cut_off or cache is not self._caches[-1]
+        if reached:
+            cache.begin(keys, writer)
         yield
         if commits:
             self.committed[task] += 1
         version = self.committed[task]
         yield
-        cache.end(keys, writer)
+        if reached:
+            cache.end(keys, writer)
+        else:
+            if self._heard:
+                self._redis.flushdb()
+            yield
         if commits:
             self.acknowledged[task] = max(self.acknowledged[task], version)
 

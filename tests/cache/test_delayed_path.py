@@ -10,8 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.api.servers import Sql
-from tests.cache.client import wait_until_cached
+from tests.api.servers import ApiProcess, Postgres, Sql
+from tests.cache.client import Client, wait_until_cached
 from tests.cache.conftest import Pair
 from tests.support.proxy import Proxy
 
@@ -122,6 +122,45 @@ def test_the_first_write_after_the_path_breaks(pair: Pair) -> None:
                 stop.set()
         for thread in busy:
             thread.result()
+
+
+def black(way: Proxy) -> None:
+    way.freeze()
+
+
+def slow(way: Proxy) -> None:
+    way.delay_seconds = 1.3  # more than a writer waits for the reader
+
+
+@pytest.mark.parametrize("becomes", [black, slow], ids=lambda f: f.__name__)
+def test_a_reader_that_does_not_hear_of_a_write_finds_nothing_old(
+    pair: Pair,
+    api: ApiProcess,
+    api_environment: dict[str, str],
+    postgres: Postgres,
+    becomes: Callable[[Proxy], None],
+) -> None:
+    """The writer does not reach Redis, the reader not PostgreSQL, and a third one both."""
+    with Proxy(postgres.port) as way:
+        api.start(
+            **api_environment | {"DB_PORT": str(way.port)},
+            API_WORKERS="1",
+            LOG_LEVEL="WARNING",
+            DB_STATEMENT_TIMEOUT_SECONDS="2",
+            DB_CONNECT_TIMEOUT_SECONDS="2",
+        )
+        wait_until_cached(pair.near, pair.far, api)
+        with Client(pair.far) as writer, Client(api) as reader:
+            becomes(way)
+            pair.proxy.refuse()
+            for number in range(2):
+                assert writer.send("PUT", "/tasks/1", title=f"{number}").status == 200
+                answers = [reader.send("GET", "/tasks/1") for _ in range(2)]
+                seen = [one.json["task"]["title"] for one in answers if one.status == 200]
+                assert set(seen) <= {f"{number}"}
+        way.delay_seconds = 0
+        way.freeze(False)
+        wait_until_cached(api)
 
 
 def test_a_created_task_is_there_and_a_deleted_one_is_not(pair: Pair) -> None:

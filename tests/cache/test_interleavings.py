@@ -67,7 +67,12 @@ def link(redis_server: RedisServer, redis: Redis, monkeypatch: pytest.MonkeyPatc
 
 
 def search(
-    redis: Redis, caches: Sequence[Cache], floor: str, faults: Sequence[str], examples: int
+    redis: Redis,
+    caches: Sequence[Cache],
+    floor: str,
+    faults: Sequence[str],
+    examples: int,
+    **cut: bool,
 ) -> None:
     """Raise Stale if one of so many schedules, always the same ones, leads to it."""
 
@@ -87,7 +92,7 @@ def search(
         )
     )
     def run(schedule: list[tuple[str, int]]) -> None:
-        World(redis, caches, floor).run(schedule)
+        World(redis, caches, floor, **cut).run(schedule)
 
     run()
 
@@ -118,6 +123,17 @@ def test_a_writer_that_dies_needs_the_fence(redis: Redis, link: RedisLink) -> No
     search(redis, two_processes(link, Unfenced), "acknowledged", (), 100)
     with pytest.raises(Stale):
         search(redis, two_processes(link, Unfenced), "committed", DEATHS, 300)
+
+
+@pytest.mark.parametrize("examples", EXAMPLES)
+def test_a_writer_cut_off_from_redis_needs_one_process_that_hears_it(
+    redis: Redis, link: RedisLink, examples: int
+) -> None:
+    """And not that the readers hear it."""
+    cut = {"cut_off": True, "heard": True}
+    search(redis, two_processes(link), "acknowledged", FAULTS, examples, **cut)
+    with pytest.raises(Stale):
+        search(redis, two_processes(link), "acknowledged", (), 100, cut_off=True)
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,10 @@ def test_the_application_works_with_its_rows(cluster: Cluster) -> None:
         "SELECT rolpassword FROM pg_authid",
         "SELECT pg_read_file('PG_VERSION')",
         "COPY tasks TO PROGRAM 'cat'",
+        "SELECT lo_create(0)",
+        "SELECT lo_from_bytea(0, 'x')",
+        "SELECT pg_logical_emit_message(false, '', repeat('x', 1000))",
+        "SELECT pg_advisory_lock(hashtext('stackwright roles'))",
     ],
 )
 def test_the_application_may_not(cluster: Cluster, statement: str) -> None:
@@ -135,6 +139,42 @@ def test_what_was_given_by_hand_is_taken_back(cluster: Cluster) -> None:
         cluster.owner(statement)
     assert cluster.attributes() != before
     assert cluster.run("roles", **cluster.names()).returncode == 0
+    assert cluster.attributes() == before
+
+
+def test_what_a_role_did_to_itself_is_taken_back_with_the_sessions_of_meanwhile(
+    cluster: Cluster,
+) -> None:
+    before = cluster.attributes()
+    once = cluster.connect().cursor()
+    for statement in (
+        "ALTER ROLE tasks_app SET default_transaction_read_only = on",
+        "ALTER ROLE tasks_app IN DATABASE tasks_db SET search_path = pg_catalog",
+        "ALTER ROLE tasks_app PASSWORD 'its own'",
+    ):
+        once.execute(statement)
+    with pytest.raises(errors.UndefinedTable):
+        cluster.ask("SELECT count(*) FROM tasks", password="its own")
+    meanwhile = cluster.connect(password="its own").cursor()
+    done = cluster.run("roles", **cluster.names())
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "put right" in done.stdout
+    assert cluster.attributes() == before
+    assert cluster.ask("SELECT count(*) FROM tasks") == 3
+    with pytest.raises(psycopg2.OperationalError):
+        meanwhile.execute("SELECT 1")
+    assert cluster.run("roles", **cluster.names()).stdout == ""
+
+
+def test_settings_of_the_owner_do_not_hinder_its_scripts(cluster: Cluster) -> None:
+    before = cluster.attributes()
+    once = cluster.connect("admin", PASSWORD).cursor()
+    for setting in ("default_transaction_read_only = on", "search_path = nowhere"):
+        once.execute(f"ALTER ROLE admin IN DATABASE tasks_db SET {setting}")
+    migrated = cluster.run("migrate")
+    assert migrated.returncode == 0, migrated.stderr
+    done = cluster.run("roles", **cluster.names())
+    assert done.returncode == 0, done.stderr
     assert cluster.attributes() == before
 
 

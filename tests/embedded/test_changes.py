@@ -7,6 +7,7 @@ import socket
 import time
 from pathlib import Path
 
+import psycopg2
 import pytest
 from stackwright.embedded.daemon import find_daemon
 from stackwright.embedded.errors import EmbeddedError, ProgramError
@@ -161,6 +162,38 @@ def test_changed_passwords_take_effect_and_restart_only_who_reads_them(stack: St
     stack.render(**SECRETS)
     assert stack.start().restarted == SERVICES
     assert stack.pids()["banco-dados"] != before["banco-dados"]
+
+
+def test_what_a_role_did_to_itself_is_put_right_by_the_next_start(stack: Stack) -> None:
+    connection = psycopg2.connect(
+        host="127.0.0.1",
+        port=stack.settings["api_port"] + 10_000,
+        user="tasks_app",
+        password=SECRETS["db_app_password"],
+        dbname="tasks_db",
+    )
+    connection.autocommit = True
+    before = stack.pids()
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER ROLE tasks_app SET search_path = nowhere")
+        cursor.execute("ALTER ROLE tasks_app PASSWORD 'its own'")
+        others = "usename = 'tasks_app' AND pid <> pg_backend_pid()"
+        cursor.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}")
+    connection.close()
+    assert stack.request("GET", "/health")[0] == 503
+    outcome = stack.start()
+    assert (outcome.started, outcome.restarted, outcome.migrations) == ([], [], ["roles"])
+    assert stack.pids() == before
+    wait_until_it_serves(stack)
+    assert not stack.start().changed
+
+
+def test_an_owner_that_is_kept_out_is_let_in_by_the_next_start(bare: Stack) -> None:
+    bare.start()
+    bare.sql("ALTER ROLE admin PASSWORD 'another'")
+    assert bare.start().restarted == ["banco-dados"]
+    wait_until_it_serves(bare)
+    assert not bare.start().changed
 
 
 def test_another_owner_than_that_of_the_data_is_explained(bare: Stack) -> None:

@@ -42,7 +42,7 @@ def test_turns_are_kept_meanwhile_and_passed_on_afterwards() -> None:
 
 
 def test_the_cache_is_believed_again_afterwards(config: Config, redis: Redis) -> None:
-    trust = Trust(RedisLink(config), announce=lambda: None)
+    trust = Trust(RedisLink(config), announce=lambda: True)
     trust.listening(suspended=False)
     wait_for(lambda: trust.believed, "the cache to be believed")
     with no_more_threads():

@@ -32,12 +32,19 @@ PLAYBOOK = """---
   tasks:
     - {name: Print, ansible.builtin.debug: {msg: "{{ db_app_password }}"}}
 """
-DROP = """
-import os, psycopg2, tasks_api.config
+AS_THE_API = """
+import psycopg2, tasks_api.config
 config = tasks_api.config.Config.from_environment()
 connection = psycopg2.connect(host=config.db_host, port=config.db_port, dbname=config.db_name,
                               user=config.db_user, password=config.db_password)
-connection.cursor().execute("DROP TABLE tasks")
+connection.autocommit = True
+run = connection.cursor().execute
+"""
+DROP = f'{AS_THE_API}run("DROP TABLE tasks")'
+HARM = f"""{AS_THE_API}
+run("ALTER ROLE tasks_app SET search_path = nowhere")
+run("ALTER ROLE tasks_app PASSWORD 'its own'")
+run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = user AND pid <> pg_backend_pid()")
 """
 
 
@@ -214,6 +221,18 @@ def test_the_api_works_as_a_role_that_cannot_drop_a_table(stack: Leaky) -> None:
     dropped = stack.exec("api-web", "python", "-c", DROP)
     assert dropped.returncode == 1
     assert "must be owner of table tasks" in dropped.stderr
+
+
+def test_what_the_apis_role_did_to_itself_is_put_right_by_the_next_run(stack: Leaky) -> None:
+    before = stack.containers()
+    harmed = stack.exec("api-web", "python", "-c", HARM)
+    assert (harmed.returncode, harmed.stderr) == (0, "")
+    with pytest.raises(HTTPError, match="503"):
+        stack.request("GET", "/health")
+    assert "changed=1" in stack.play("playbooks/start.yml").output
+    assert stack.request("GET", "/health")[1]["database"] == "healthy"
+    assert stack.containers() == before
+    assert "changed=0" in stack.play("playbooks/start.yml").output
 
 
 def test_redis_asks_for_a_password_and_the_api_has_it(stack: Leaky) -> None:

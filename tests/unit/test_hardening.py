@@ -104,8 +104,10 @@ def values(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return values | {"image_digests": {values[f"{kind}_base_image"]: DIGEST for kind in images}}
 
 
-def render(values: dict[str, Any], templates: Path = ROOT / "templates") -> dict[str, RenderedFile]:
-    return render_tree(template_context(values, service_images(values, "registry")), templates)
+def render(
+    values: dict[str, Any], templates: Path = ROOT / "templates", base_images: str = "registry"
+) -> dict[str, RenderedFile]:
+    return render_tree(template_context(values, service_images(values, base_images)), templates)
 
 
 def findings(
@@ -132,6 +134,13 @@ def test_prod_is_clean(
     files = render(values)
     assert findings(files, tmp_path, capsys, "--strict-config") == (0, set())
     check_protections(check_schema(files["docker-compose.yml"].content), closed=True)
+
+
+def test_with_stand_ins_the_cache_alone_lacks_a_digest(
+    values: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = render(values, base_images="distro")
+    assert findings(files, tmp_path, capsys) == (1, {("CL-0019", "cache-redis")})
 
 
 def test_an_image_that_is_pulled_without_a_digest_is_complained_of(

@@ -26,18 +26,21 @@ from tasks_api.redis_link import RedisLink
 from tasks_api.trust import Trust
 
 LIST_KEY = "all_tasks"
+_TASK_PREFIX = "task:"
 # Reading a cold value takes milliseconds. Who waited in vain reads the database too.
 _LEASE_WAITS_SECONDS = (0.002, 0.004, 0.008, 0.016, 0.02)
 # Who asks for the counters or for an empty cache waits for Redis, not for a task.
 _ADMIN_SECONDS = 2.0
 # So the first requests are cached already; a database that stands still is not waited for.
 _START_SECONDS = 1
+# Values that need no second look: some hundred kilobytes at most, and one list.
+_MOST_PROVEN, _MOST_PROVEN_BYTES = 500, 1000
 _logger = logging.getLogger(__name__)
 
 
 def task_key(task_id: int) -> str:
     """The key of one task."""
-    return f"task:{task_id}"
+    return f"{_TASK_PREFIX}{task_id}"
 
 
 class Fetched(NamedTuple):
@@ -68,13 +71,13 @@ class TaskCache:
         self._leases = LeaseCache(self._link, config.cache_ttl_seconds, fence_seconds)
         self._trust = Trust(self._link, lambda: announce(database))
         self._notices = Notices(database, self._trust)
-        self._proven_list: bytes | None = None
+        self._proven: dict[str, bytes] = {}
         self._trust.settled.wait(_START_SECONDS)
 
     def fetch(self, key: str, load: Callable[[], bytes]) -> Fetched:
         """The value under `key`, or else from `load`, and then kept under `key`.
 
-        Only a value that this version would write counts as found. What `load` raises passes
+        Only a value that this version would write there counts as found. What `load` raises passes
         through, and nothing is kept.
         """
         reading = self._look_up(key)
@@ -204,11 +207,15 @@ class TaskCache:
             raise Unavailable("cache") from None
 
     def _is_valid(self, key: str, payload: bytes) -> bool:
-        """Whether this version writes such values; the last good list is not decoded again."""
-        if key != LIST_KEY:
-            return payloads.is_task(payload)
-        if payload != self._proven_list:
-            if not payloads.is_task_list(payload):
-                return False
-            self._proven_list = payload
-        return True
+        """Whether this version writes such a value here; what was so lately is not decoded again."""
+        if self._proven.get(key) == payload:
+            return True
+        if key == LIST_KEY:
+            valid = payloads.is_task_list(payload)
+        else:
+            valid = payloads.is_task(payload, int(key.removeprefix(_TASK_PREFIX)))
+        if valid and (key == LIST_KEY or len(payload) <= _MOST_PROVEN_BYTES):
+            if len(self._proven) >= _MOST_PROVEN:
+                self._proven.clear()
+            self._proven[key] = payload
+        return valid

@@ -5,7 +5,7 @@ A new field of a task is a column in a migration and one line in `Task`.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_type_hints
 
 from msgspec import UNSET, Meta, Struct, UnsetType, defstruct
 from msgspec.structs import fields
@@ -80,6 +80,10 @@ NAMES = Task.__struct_fields__
 """A task's members, in the order in which it shows them."""
 
 
+_PLAIN = get_type_hints(Task)
+"""The types of the members, without what clients are told and held to."""
+
+
 def _settable() -> list[tuple[str, Any, bool]]:
     """Name, type, and whether it is required, of what clients set.
 
@@ -96,11 +100,12 @@ def _settable() -> list[tuple[str, Any, bool]]:
     return settable
 
 
+_SETTABLE = _settable()
 NewTask = defstruct(
     "NewTask",
     [
         (name, kind) if required else (name, kind | UnsetType, UNSET)
-        for name, kind, required in _settable()
+        for name, kind, required in _SETTABLE
     ],
     namespace={"__doc__": "What clients send to create a task."},
     forbid_unknown_fields=True,
@@ -108,7 +113,18 @@ NewTask = defstruct(
 )
 TaskChanges = defstruct(
     "TaskChanges",
-    [(name, kind | UnsetType, UNSET) for name, kind, _ in _settable()],
+    [(name, kind | UnsetType, UNSET) for name, kind, _ in _SETTABLE],
     namespace={"__doc__": "What clients send to change a task: at least one member."},
     forbid_unknown_fields=True,
+)
+_SET = {name for name, _, _ in _SETTABLE}
+StoredTask = defstruct(
+    "StoredTask",
+    [
+        (field.name, _PLAIN[field.name] if field.name in _SET else field.type)
+        for field in fields(Task)
+    ],
+    namespace={
+        "__doc__": "A task from database or cache. What clients set may be older than a rule for it."
+    },
 )

@@ -44,10 +44,11 @@ _RETRY_SECONDS = 0.1
 _logger = logging.getLogger(__name__)
 
 
-def announce(database: Database) -> None:
-    """Return when every listening process, this one included, has heard that there is a notice.
+def announce(database: Database) -> bool:
+    """Wait until every listening process, this one included, has heard that there is a notice.
 
-    One that stands still is waited for once, and then has to connect again. Raises Unavailable.
+    One that stands still is waited for once, and then has to connect again. Returns whether there
+    was none. Raises Unavailable.
     """
     row = database.read(_ANNOUNCE)
     assert row is not None
@@ -56,8 +57,9 @@ def announce(database: Database) -> None:
         if time.monotonic() > deadline:
             _logger.warning("Cache: a process of the API stands still, its notices are ended")
             database.read(_DROP_UNAWARE, row[:1])
-            return
+            return False
         time.sleep(0.002)
+    return True
 
 
 class Notices:
@@ -109,7 +111,7 @@ class Notices:
             connection.cursor().execute(f"LISTEN {_CHANNEL}")
             _ask(connection, _SHOW, _NAME.format(0))  # from here on we are waited for
             if self._started:
-                _hear(connection, self._trust.suspend)
+                _hear(connection, self._trust.hear)
             else:
                 self._trust.listening(_ask(connection, _HEARD_LATELY, SUSPENSION_SECONDS))
                 self._started = True
@@ -122,7 +124,7 @@ class Notices:
         """React to notices until it is time to stop. Raises psycopg2.Error."""
         while True:
             while connection.notifies:
-                _hear(connection, self._trust.suspend)
+                _hear(connection, self._trust.hear)
             self._trust.hears(until=time.monotonic() + _HEARING_SECONDS / 2)
             if self._closed.fileno() in _readable(_PULSE_SECONDS, connection, self._closed):
                 return

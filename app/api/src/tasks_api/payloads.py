@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+from typing import Any
+
 import msgspec
 
-from tasks_api.models import NAMES
+from tasks_api.models import NAMES, StoredTask
 
 _START = b'{"%b":' % NAMES[0].encode()
 
@@ -18,23 +21,32 @@ def count(tasks: bytes) -> int:
     return tasks.count(_START)
 
 
-def is_task(payload: bytes) -> bool:
-    """Whether `payload` is one task as this version writes it."""
-    return _is_task(_decoded(payload))
+def is_task(payload: bytes, task_id: int) -> bool:
+    """Whether `payload` is the task with this id as this version writes it."""
+    return payload.startswith(b"%b%d," % (_START, task_id)) and _is_task(_decoded(payload))
 
 
 def is_task_list(payload: bytes) -> bool:
-    """Whether `payload` is an array of tasks as this version writes it."""
+    """Whether `payload` is an array of tasks, newest first, as this version writes it."""
     tasks = _decoded(payload)
-    return isinstance(tasks, list) and all(map(_is_task, tasks)) and len(tasks) == count(payload)
+    if not isinstance(tasks, list) or not all(map(_is_task, tasks)):
+        return False
+    places = [(task["created_at"], task["id"]) for task in tasks]
+    return len(tasks) == count(payload) and all(a > b for a, b in pairwise(places))
 
 
-def _decoded(payload: bytes) -> object:
+def _decoded(payload: bytes) -> Any:
     try:
         return msgspec.json.decode(payload)
     except (ValueError, RecursionError):
         return None
 
 
-def _is_task(value: object) -> bool:
-    return isinstance(value, dict) and tuple(value) == NAMES
+def _is_task(value: Any) -> bool:
+    if not isinstance(value, dict) or tuple(value) != NAMES:
+        return False
+    try:
+        msgspec.convert(value, StoredTask)
+    except msgspec.ValidationError:
+        return False
+    return True

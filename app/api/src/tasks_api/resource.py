@@ -18,6 +18,7 @@ from tasks_api.database import Database
 from tasks_api.models import NewTask, TaskChanges
 from tasks_api.paging import TaskQuery
 from tasks_api.query import read_query
+from tasks_api.rows import Rows
 from tasks_api.validation import Model, task_id
 from tasks_api.versions import list_tag, task_tag, wanted_versions
 
@@ -31,9 +32,10 @@ _TASK_QUERY = Model(TaskQuery, texts=True)
 class Tasks:
     """The operations; each raises ApiError for any other answer than success."""
 
-    def __init__(self, database: Database, cache: TaskCache) -> None:
+    def __init__(self, database: Database, cache: TaskCache, rows: Rows) -> None:
         self._database = database
         self._cache = cache
+        self._rows = rows
         self._last_list: tuple[Fetched | None, bytes, str] = (None, b"", "")
 
     def list(self, environ: Environ) -> Answer:
@@ -75,7 +77,7 @@ class Tasks:
         number = task_id(id)
         values = _TASK_CHANGES.check_some(read_object(environ))
         versions = _versions(environ)
-        with self._cache.writing(number):
+        with self._rows.changing(number), self._cache.writing(number):
             task = queries.update_task(self._database, number, values, versions)
         return _changed("updated", task)
 
@@ -83,7 +85,7 @@ class Tasks:
         """DELETE /tasks/<id>."""
         number = task_id(id)
         versions = _versions(environ)
-        with self._cache.writing(number):
+        with self._rows.changing(number), self._cache.writing(number):
             task = queries.delete_task(self._database, number, versions)
         return _changed("deleted", task)
 

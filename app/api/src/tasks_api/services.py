@@ -10,6 +10,7 @@ from tasks_api.cache import TaskCache
 from tasks_api.config import Config
 from tasks_api.database import Database
 from tasks_api.resource import Tasks
+from tasks_api.rows import Rows
 
 _KEY = "tasks_api"
 
@@ -27,7 +28,9 @@ def attach(app: Flask, config: Config) -> Services:
     """Give `app` its services. Nothing has to answer yet."""
     database = Database(config)
     cache = TaskCache(config, database)
-    made = app.extensions[_KEY] = Services(config, database, cache, Tasks(database, cache))
+    rows = Rows(max(config.db_pool_size // 2, 1), config.db_pool_wait_seconds)
+    tasks = Tasks(database, cache, rows)
+    made = app.extensions[_KEY] = Services(config, database, cache, tasks)
     return made
 
 

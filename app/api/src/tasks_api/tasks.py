@@ -11,6 +11,7 @@ from tasks_api.models import NewTask, TaskChanges
 from tasks_api.operations import IF_MATCH, Header, describe
 from tasks_api.paging import TaskQuery
 from tasks_api.responses import response
+from tasks_api.rows import TaskLocked
 from tasks_api.services import services
 from tasks_api.validation import NOT_ACCEPTABLE
 
@@ -25,6 +26,7 @@ _BAD_QUERY = Unprocessable(NOT_ACCEPTABLE, {"limit": "Must be a whole number fro
 _BAD_BODY = Unprocessable(NOT_ACCEPTABLE, {"title": "Is required."})
 _NO_CHANGE = Unprocessable(NOT_ACCEPTABLE, {"owner": "Is not known here."})
 _DOWN = Unavailable("database")
+_NOT_CHANGED = (TaskNotFound(), queries.VersionMismatch(), TaskLocked(), _DOWN)
 
 blueprint = Blueprint("tasks", __name__)
 
@@ -65,7 +67,7 @@ def create_task() -> Response:
 @describe(
     {200: TaskChanged},
     shows={200: {"message": "Task updated successfully"}},
-    errors=[*body.ERRORS, TaskNotFound(), queries.VersionMismatch(), _NO_CHANGE, _DOWN],
+    errors=[*body.ERRORS, _NO_CHANGE, *_NOT_CHANGED],
     body=TaskChanges,
     headers=[IF_MATCH],
     sends=["ETag"],
@@ -79,7 +81,7 @@ def update_task(id: str) -> Response:
 @describe(
     {200: TaskChanged},
     shows={200: {"message": "Task deleted successfully"}},
-    errors=[TaskNotFound(), queries.VersionMismatch(), _DOWN],
+    errors=_NOT_CHANGED,
     headers=[IF_MATCH],
     sends=["ETag"],
 )

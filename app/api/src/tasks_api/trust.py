@@ -2,18 +2,29 @@
 
 The protocol of `lease` needs every END to reach Redis before the write is acknowledged. When one
 does not (Redis hangs, or only this process cannot reach it), other processes may still find the old
-value there. So the write is announced over PostgreSQL, which both certainly have, and every process
-**suspends** the cache: for SUSPENSION_SECONDS nobody reads or fills it, and then everybody empties
-it before it is used again. The write is acknowledged once all have heard of it, and not at all
-(503) if it cannot be announced. While the suspension surely lasts, further writes wait for nothing.
+value there. So the write is announced over PostgreSQL, and every process that hears it **suspends**
+the cache: it empties it, for SUSPENSION_SECONDS it neither reads nor fills it, and then it empties
+it once more before it uses it again. The write is acknowledged once all have heard of it, and not
+at all (503) if it cannot be announced. While the suspension surely lasts, further writes wait for
+nothing.
 
 A process that starts believes nothing until it listens and has then emptied the cache: it may be
 the only one left after a write that others announced. A process that stood still, and so may not
 have heard, believes nothing until it has caught up.
 
-What remains: a process that has lost PostgreSQL goes on with what is cached, because a database
-that is down takes no writes. Should it be down for this process alone, and Redis for another one
-alone, then the first may read old values until it reaches PostgreSQL again or they expire.
+A process that PostgreSQL does not reach (its way there is black, or so slow that it is not waited
+for) hears nothing. It goes on with what is cached, because it cannot tell this from a database that
+stands still or is down, which takes no writes. It finds nothing old as long as one process reaches
+both: that one has emptied the cache before the write was acknowledged, leases included, so that
+nobody fills it with what was read before. Who has not heard may fill it again, with what a further
+write makes old; so for _DEAF_SECONDS after somebody could not be waited for every write is
+announced.
+
+What remains is a cut right through the middle: the writer reaches PostgreSQL but not Redis, the
+reader Redis but not PostgreSQL, and no process both. The reader may then see what is old until it
+is reached or the value expires. Nothing that it sees tells this from a database that stands still,
+during which cached reads are to go on; and a writer that waited for it would wait for every process
+that is only gone.
 
 Independent of that, Redis counts as **unreachable** from the first command without an answer, so
 that requests do not wait for it one after the other. A thread asks for it until it answers.
@@ -33,6 +44,8 @@ from tasks_api.redis_link import RedisLink
 
 SUSPENSION_SECONDS = 2.0
 _RETRY_SECONDS = 0.2
+# A process whose way to PostgreSQL is slow has noticed by then that it missed something.
+_DEAF_SECONDS = 15.0
 
 _logger = logging.getLogger(__name__)
 
@@ -42,10 +55,11 @@ class Trust:
 
     Args:
         link: leads to Redis.
-        announce: makes every process `suspend`, and returns when they have. Raises Unavailable.
+        announce: makes every process `hear`, waits until they have, and returns whether all did.
+            Raises Unavailable.
     """
 
-    def __init__(self, link: RedisLink, announce: Callable[[], object]) -> None:
+    def __init__(self, link: RedisLink, announce: Callable[[], bool]) -> None:
         self.reachable = True
         """Whether to send it anything."""
         self.settled = threading.Event()
@@ -54,7 +68,7 @@ class Trust:
         self._hears_until = float("inf")
         self._link = link
         self._announce = announce
-        self._announced = self._suspended_until = float("-inf")
+        self._announced = self._suspended_until = self._deaf_until = float("-inf")
         self._lock, self._announcing = threading.Lock(), threading.Lock()
         self._refusal = ""
         self._recovery: threading.Thread | None = None
@@ -84,7 +98,7 @@ class Trust:
             self._start_recovery()
 
     def listening(self, suspended: bool) -> None:
-        """Begin to use the cache, now that `suspend` will be called for every announcement.
+        """Begin to use the cache, now that `hear` will be called for every announcement.
 
         With `suspended`, one of before may still be relied on: see `report_missed_end`.
         """
@@ -106,6 +120,15 @@ class Trust:
             self._suspended_until = max(self._suspended_until, time.monotonic() + seconds)
             self._start_recovery()
 
+    def hear(self) -> None:
+        """React to an announcement: `suspend`, and leave nothing to those who have not heard it."""
+        self.suspend()
+        if self.reachable:
+            try:
+                self._link.call("FLUSHDB")
+            except RedisError as error:
+                self.lost(error)
+
     def report_missed_end(self) -> None:
         """Return when no process reads from the cache what it held before a write without END.
 
@@ -114,10 +137,11 @@ class Trust:
         """
         with self._announcing:
             now = time.monotonic()
-            if now - self._announced < SUSPENSION_SECONDS / 2:
+            if now - self._announced < SUSPENSION_SECONDS / 2 and now > self._deaf_until:
                 return  # all stay suspended for as long again, and empty the cache after that
             self.suspend()
-            self._announce()
+            if not self._announce():
+                self._deaf_until = time.monotonic() + _DEAF_SECONDS
             self._announced = now
 
     def close(self) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import time
+from typing import Any
 
 from granian.constants import HTTPModes, Interfaces
 from granian.log import LogLevels
@@ -15,6 +17,9 @@ from tasks_api.turns import TURNS
 
 # The longest request waits for its body until `silence` ends it.
 _DRAIN_SECONDS = 15
+# A worker that ended sooner than this may do so again at once, and starting one has its price.
+_SHORT_LIFE_SECONDS = 5.0
+_PAUSE_SECONDS = 0.5
 MOST_WAITING = 60
 """Requests of a worker that may wait at a time, for their body or for a database connection."""
 
@@ -33,8 +38,6 @@ class ApiServer(Server):  # type: ignore[misc]
             websockets=False,
             workers=config.api_workers,
             blocking_threads=config.api_threads,
-            # Otherwise one killed worker ends the server.
-            respawn_failed_workers=True,
             workers_kill_timeout=_DRAIN_SECONDS,
             log_level=LogLevels(config.log_level.lower()),
             log_access=False,
@@ -53,6 +56,23 @@ class ApiServer(Server):  # type: ignore[misc]
         """Stop, once the clients know."""
         leaving.announce(self.bind_port)
         super().shutdown(exit_code)
+
+    def _serve_loop(self, *how_to_start: Any) -> None:
+        """Replace workers that end, until told to stop.
+
+        granian's own loop ends the server when a worker ends within 5.5 s of its start, however
+        well the others do, and may overlook one of two that end at once.
+        """
+        while not self.interrupt_signal:
+            self.main_loop_interrupt.wait()
+            self.main_loop_interrupt.clear()
+            if self.reload_signal:
+                self._reload(*how_to_start)
+            ended = [self.interrupt_children.pop() for _ in self.interrupt_children[:]]
+            if any(time.monotonic() - self.wrks[i].birth < _SHORT_LIFE_SECONDS for i in ended):
+                time.sleep(_PAUSE_SECONDS)
+            if not self.interrupt_signal:
+                self._respawn_workers(ended, *how_to_start)
 
     def _begin_worker(self) -> None:
         """Prepare a worker that was just forked; the signals are held back until `obey`.

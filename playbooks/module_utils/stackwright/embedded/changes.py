@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .control import Control, ProcessInfo
+from .database import keeps_owner_out
 from .fingerprint import fingerprint
 from .folder import Folder
 from .processes import read_started, wait_until
@@ -65,4 +66,5 @@ def _is_current(folder: Folder, program: Program, info: ProcessInfo) -> bool:
         started is not None
         and started.pid == info.pid
         and started.fingerprint == fingerprint(program)
+        and not (program.database and keeps_owner_out(folder, program))
     )

@@ -58,12 +58,26 @@ def connection(folder: Folder, program: Program) -> dict[str, str]:
 def migrate(folder: Folder, program: Program) -> list[str]:
     """Bring schema, roles and their passwords up to date.
 
-    Returns the migrations applied now. Raises ProgramError with the cause.
+    Returns what was done to it: the migrations applied now, and ``roles`` if they had other settings. Raises
+    ProgramError with the cause.
     """
     _create(folder, program)
     said = _run(folder, program, "migrate")
-    _run(folder, program, "roles")
-    return [line.removeprefix(APPLIED) for line in said.splitlines() if line.startswith(APPLIED)]
+    done = [line.removeprefix(APPLIED) for line in said.splitlines() if line.startswith(APPLIED)]
+    return [*done, "roles"] if _run(folder, program, "roles") else done
+
+
+def keeps_owner_out(folder: Folder, program: Program) -> bool:
+    """Whether the running server does not know the owner's password, so that only a restart can set it."""
+    done = subprocess.run(
+        [str(postgres_tools() / "psql"), "-Xqw", "--command=SELECT"],
+        env=connection(folder, program) | {"LC_ALL": "C"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return "password authentication failed" in done.stderr
 
 
 def _create(folder: Folder, program: Program) -> None:

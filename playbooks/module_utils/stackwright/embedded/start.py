@@ -23,7 +23,7 @@ from .stop import end_leftovers
 
 @dataclass(frozen=True)
 class Outcome:
-    """Names of the programs concerned, the migrations applied, and the seconds it took."""
+    """Names of the programs concerned, what was done to the database (see `migrate`), and the seconds it took."""
 
     started: list[str]
     restarted: list[str]
