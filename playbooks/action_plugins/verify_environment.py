@@ -18,6 +18,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
 
 from stackwright.environment_action import EnvironmentAction
+from stackwright.folders import make_folder
 from stackwright.verification import report
 from stackwright.verification.masking import Masker
 from stackwright.verification.outside import (
@@ -29,6 +30,7 @@ from stackwright.verification.outside import (
     proof_of,
 )
 from stackwright.verification.promise import Finding
+from stackwright.writing import replace_file
 
 
 class ActionModule(EnvironmentAction):
@@ -48,7 +50,7 @@ class ActionModule(EnvironmentAction):
             self._add_look(done, own, arguments)
         path = Path(str(own["report_path"]))
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
             report.write(path, done.pop("report"))
             if own["ca_path"] and done.get("authority"):
                 _keep(Path(str(own["ca_path"])), done["authority"])
@@ -94,4 +96,4 @@ class ActionModule(EnvironmentAction):
 def _keep(path: Path, authority: str) -> None:
     """Write down whom clients have to trust. Raises OSError."""
     if not path.exists() or path.read_text(encoding="utf-8") != authority:
-        path.write_text(authority, encoding="utf-8")
+        replace_file(path, authority.encode(), 0o644)

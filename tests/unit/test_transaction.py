@@ -8,13 +8,15 @@ import os
 import resource
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from stackwright.diffing import diff_of
+from stackwright.manifest import MANIFEST, NEXT_MANIFEST, TreeError, read_manifest
 from stackwright.rendered_file import RenderedFile
-from stackwright.transaction import MANIFEST, NEXT_MANIFEST, Plan, plan_tree, read_manifest
+from stackwright.transaction import Plan, digest, plan_tree
 from stackwright.writing import apply_plan
 
 from tests.support.project import tree
@@ -50,6 +52,10 @@ def plan(root: Path, contents: Mapping[str, str]) -> Plan:
 
 def write(root: Path, contents: Mapping[str, str]) -> None:
     apply_plan(plan(root, contents))
+
+
+def modes(root: Path, folders: Iterable[str]) -> dict[str, int]:
+    return {folder: (root / folder).stat().st_mode & 0o777 for folder in folders}
 
 
 def assert_holds(root: Path, contents: Mapping[str, str]) -> None:
@@ -148,15 +154,44 @@ class TestModes:
         apply_plan(coming)
         assert_holds(root, FIRST)
 
-    @pytest.mark.parametrize("mask", [0o000, 0o022, 0o077])
-    def test_the_umask_does_not_matter_for_files(self, mask: int, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("mask", [0o000, 0o022, 0o027, 0o077])
+    def test_the_umask_does_not_matter(self, mask: int, tmp_path: Path) -> None:
+        root = tmp_path / "generated/shop"
         before = os.umask(mask)
         try:
-            write(tmp_path / "shop", FIRST)
+            write(root, FIRST)
         finally:
             os.umask(before)
-        assert (tmp_path / "shop/docker-compose.yml").stat().st_mode & 0o777 == 0o644
-        assert_holds(tmp_path / "shop", FIRST)
+        assert (root / "docker-compose.yml").stat().st_mode & 0o777 == 0o644
+        closed = 0o711 if AS_ROOT else 0o700
+        wanted = {"..": 0o755, ".": 0o755, "env": 0o755, "old": 0o755}
+        wanted |= {"secrets": closed, "secrets/api": closed}
+        assert modes(root, wanted) == wanted
+        assert_holds(root, FIRST)
+
+    @pytest.mark.parametrize("wrong", [0o700, 0o777])
+    def test_a_folder_with_another_mode_is_planned_shown_and_corrected(
+        self, wrong: int, root: Path
+    ) -> None:
+        (root / "env").chmod(wrong)
+        coming = plan(root, FIRST)
+        assert (coming.remode, coming.changed, coming.is_noop) == (["env"], [], False)
+        shown = diff_of(coming, [])
+        assert [(entry["before_header"], entry["after"]) for entry in shown] == [
+            (str(root / "env"), f"mode 0755, user id {os.geteuid()}\n")
+        ]
+        apply_plan(coming)
+        assert modes(root, ["env"]) == {"env": 0o755}
+        assert_holds(root, FIRST)
+
+    def test_the_environments_own_folder_may_be_closed_but_not_open_to_writers(
+        self, root: Path
+    ) -> None:
+        root.chmod(0o700)
+        assert plan(root, FIRST).is_noop
+        root.chmod(0o2777)
+        write(root, FIRST)
+        assert root.stat().st_mode & 0o7777 == 0o2755
 
 
 class TestEdits:
@@ -203,6 +238,88 @@ class TestEdits:
         write(root, FIRST)
         assert (tmp_path / "elsewhere").read_text(encoding="utf-8") == "mine"
         assert_holds(root, FIRST)
+
+
+def outside(tmp_path: Path) -> tuple[Path, dict[str, bytes]]:
+    """A folder beside the environment's that nothing may touch, and what is in it."""
+    folder = tmp_path / "outside"
+    folder.mkdir()
+    for name in ("api.env", "precious", ".precious.0123abcd"):
+        (folder / name).write_text("somebody's", encoding="utf-8")
+    return folder, tree(folder)
+
+
+class TestOutside:
+    """Nothing is written, removed or given another mode outside of the environment's folder."""
+
+    @pytest.mark.parametrize("name", [MANIFEST, NEXT_MANIFEST])
+    @pytest.mark.parametrize(
+        "path",
+        [
+            "../outside/precious",
+            "{outside}/precious",
+            "env/../../outside/precious",
+            "env//x",
+            ".",
+            "",
+        ],
+    )
+    def test_a_manifest_that_names_another_place_is_refused(
+        self, path: str, name: str, root: Path, tmp_path: Path
+    ) -> None:
+        folder, before = outside(tmp_path)
+        path = path.format(outside=folder)
+        files = {path: digest(b"somebody's"), "old/file": digest(b"old")}
+        (root / name).write_text(json.dumps({"files": files}), encoding="utf-8")
+        ours = tree(root)
+        with pytest.raises(TreeError) as refused:
+            write(root, SECOND)
+        assert str(refused.value).startswith(f"{root / name}: names {path!r}, which is not below")
+        assert tree(folder) == before
+        assert tree(root) == ours
+
+    @pytest.mark.parametrize("hashes", [5, None, {}, [5], True])
+    def test_a_manifest_without_hashes_is_refused(self, hashes: object, root: Path) -> None:
+        text = json.dumps({"files": {"env/api.env": hashes}})
+        (root / MANIFEST).write_text(text, encoding="utf-8")
+        with pytest.raises(TreeError, match="manifest.json: has no hash for 'env/api.env'"):
+            plan(root, SECOND)
+
+    @pytest.mark.parametrize("contents", [FIRST, {"docker-compose.yml": "two"}])
+    def test_a_link_in_place_of_a_folder_is_refused(
+        self, contents: dict[str, str], root: Path, tmp_path: Path
+    ) -> None:
+        folder, before = outside(tmp_path)
+        shutil.rmtree(root / "env")
+        (root / "env").symlink_to(folder)
+        with pytest.raises(TreeError, match=f"{root}/env: is a link"):
+            write(root, contents)
+        assert tree(folder) == before
+
+    def test_a_link_in_place_of_a_file_is_replaced_and_its_target_keeps_its_mode(
+        self, root: Path, tmp_path: Path
+    ) -> None:
+        (tmp_path / "elsewhere").write_text(FIRST["docker-compose.yml"], encoding="utf-8")
+        (tmp_path / "elsewhere").chmod(0o600)
+        (root / "docker-compose.yml").unlink()
+        (root / "docker-compose.yml").symlink_to(tmp_path / "elsewhere")
+        coming = plan(root, FIRST)
+        assert (coming.changed, coming.edited) == (["docker-compose.yml"], [])
+        apply_plan(coming)
+        assert not (root / "docker-compose.yml").is_symlink()
+        assert (tmp_path / "elsewhere").stat().st_mode & 0o777 == 0o600
+
+    @pytest.mark.parametrize("path", ["docker-compose.yml", "old/file", MANIFEST, NEXT_MANIFEST])
+    def test_a_folder_in_the_place_of_a_file_is_named_and_nothing_is_replaced(
+        self, path: str, root: Path
+    ) -> None:
+        (root / path).unlink(missing_ok=True)
+        (root / path).mkdir()
+        before = tree(root)
+        with pytest.raises(IsADirectoryError) as refused:
+            write(root, SECOND)
+        assert str(root / path) in (refused.value.filename, refused.value.filename2)
+        assert tree(root) == before
 
 
 class TestNothingOrAll:

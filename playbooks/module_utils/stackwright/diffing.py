@@ -39,7 +39,7 @@ def _entry(target: Path, before: str, after: str) -> dict[str, str]:
 def diff_of(plan: Plan, secrets: Iterable[str]) -> list[dict[str, str]]:
     """One entry per changed or pruned file, in the form of Ansible's ``diff`` result, secrets masked on both sides.
 
-    A file that only gets another mode or owner shows those.
+    A file or folder that only gets another mode or owner shows those.
     """
     words = [secret for secret in secrets if secret]
     entries = []
@@ -57,9 +57,12 @@ def diff_of(plan: Plan, secrets: Iterable[str]) -> list[dict[str, str]]:
             )
         entries.append(_entry(target, before, after))
     for path in plan.remode:
-        status = (plan.root / path).stat()
+        target, status = plan.root / path, (plan.root / path).stat()
         before = _mode_line(status.st_mode & 0o777, status.st_uid)
-        entries.append(
-            _entry(plan.root / path, before, _mode_line(*mode_and_owner(plan.files[path])))
+        after = (
+            _mode_line(plan.folders[path], status.st_uid)
+            if path in plan.folders
+            else _mode_line(*mode_and_owner(plan.files[path]))
         )
+        entries.append(_entry(target, before, after))
     return entries

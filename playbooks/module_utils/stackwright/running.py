@@ -14,7 +14,7 @@ from pathlib import Path
 from .embedded.folder import Folder
 from .embedded.stop import stop
 from .engine import SilentEngineError, advice, ask_engine
-from .transaction import read_manifest
+from .manifest import read_manifest
 from .writing import replace_file
 
 SUPERVISOR_PID = "embedded/run/supervisord.pid"

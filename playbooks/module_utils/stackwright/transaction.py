@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from .folders import mode_of, planned_folders
+from .manifest import MANIFEST, NEXT_MANIFEST, check_places, known_hashes
 from .rendered_file import RenderedFile
-
-MANIFEST, NEXT_MANIFEST = "manifest.json", "manifest.next.json"
 
 
 def digest(content: bytes) -> str:
@@ -30,7 +30,8 @@ def digest(content: bytes) -> str:
 class Plan:
     """What writing would do below ``root``. Paths are relative; ``manifest`` is the new one, as bytes.
 
-    ``known`` holds, by path, the hashes that are ours before, during and after writing.
+    ``known`` holds, by path, the hashes that are ours before, during and after writing; ``folders`` the mode of every
+    folder. ``remode`` are files and folders that have another mode or owner than they should.
     """
 
     root: Path
@@ -40,6 +41,7 @@ class Plan:
     pruned: list[str]
     edited: list[str]
     known: Mapping[str, set[str]]
+    folders: Mapping[str, int]
     remode: list[str] = field(default_factory=list)
     manifest_changed: bool = False
 
@@ -47,27 +49,6 @@ class Plan:
     def is_noop(self) -> bool:
         """Whether the tree is already as it should be."""
         return not (self.changed or self.pruned or self.remode or self.manifest_changed)
-
-
-def read_manifest(root: Path, name: str = MANIFEST) -> dict[str, Any]:
-    """The manifest below ``root``; empty where there is none or it is damaged."""
-    try:
-        manifest = json.loads((root / name).read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return manifest if isinstance(manifest, dict) else {}
-
-
-def _known_hashes(root: Path) -> dict[str, set[str]]:
-    """The hashes of what was written here before, by path; several where a run was cut in the middle."""
-    known: dict[str, set[str]] = {}
-    for name in (MANIFEST, NEXT_MANIFEST):
-        files = read_manifest(root, name).get("files")
-        for path, hexdigests in files.items() if isinstance(files, dict) else ():
-            known.setdefault(path, set()).update(
-                [hexdigests] if isinstance(hexdigests, str) else hexdigests
-            )
-    return known
 
 
 def _current(path: Path) -> bytes | None:
@@ -94,21 +75,31 @@ def _needs_mode(path: Path, file: RenderedFile) -> bool:
 
 
 def plan_tree(root: Path, files: Mapping[str, RenderedFile], record: Mapping[str, Any]) -> Plan:
-    """Compare ``files`` with what is below ``root``; ``record`` goes into the manifest beside the hashes."""
+    """Compare ``files`` with what is below ``root``; ``record`` goes into the manifest beside the hashes.
+
+    Raises OSError, and TreeError for what would lead out of ``root``.
+    """
     hashes = {path: digest(file.content) for path, file in sorted(files.items())}
     manifest = (
         json.dumps({**record, "files": hashes}, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
     )
-    known = _known_hashes(root)
-    changed, edited, remode = [], [], []
+    known = known_hashes(root)
+    check_places(root, {*files, *known})
+    folders = planned_folders(root, files)
+    changed, edited = [], []
+    remode = [
+        folder for folder, mode in folders.items() if mode_of(root / folder) not in (mode, None)
+    ]
     for path, file in sorted(files.items()):
         current = _current(root / path)
-        if current == file.content:
+        # A link is replaced: what it leads to is none of ours, its mode neither.
+        if current == file.content and not (root / path).is_symlink():
             if _needs_mode(root / path, file):
                 remode.append(path)
             continue
         changed.append(path)
-        if current is not None and digest(current) not in known.get(path, set()):
+        ours = {*known.get(path, ()), hashes[path]}
+        if current is not None and digest(current) not in ours:
             edited.append(path)
     pruned = []
     for path in sorted(known.keys() - files.keys()):
@@ -121,4 +112,6 @@ def plan_tree(root: Path, files: Mapping[str, RenderedFile], record: Mapping[str
     manifest_changed = _current(root / MANIFEST) != content or (root / NEXT_MANIFEST).exists()
     for path, hexdigest in hashes.items():
         known.setdefault(path, set()).add(hexdigest)
-    return Plan(root, files, content, changed, pruned, edited, known, remode, manifest_changed)
+    return Plan(
+        root, files, content, changed, pruned, edited, known, folders, remode, manifest_changed
+    )

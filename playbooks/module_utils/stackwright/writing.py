@@ -8,13 +8,15 @@ import os
 import secrets
 from pathlib import Path
 
+from .folders import ROOT, make_folder, set_mode
+from .manifest import MANIFEST, NEXT_MANIFEST
 from .rendered_file import RenderedFile
-from .transaction import MANIFEST, NEXT_MANIFEST, Plan, mode_and_owner
+from .transaction import Plan, mode_and_owner
 
 
 def _write_beside(path: Path, file: RenderedFile) -> Path:
     """Write to a new file in the same folder, on disk for good, and return its path."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
+    make_folder(path.parent)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     mode, owner = mode_and_owner(file)
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -46,10 +48,9 @@ def replace_file(path: Path, content: bytes, mode: int = 0o600) -> None:
 
 
 def _make_folders(plan: Plan) -> None:
-    plan.root.mkdir(parents=True, exist_ok=True)
-    if any(path.startswith("secrets/") for path in plan.files):
-        (plan.root / "secrets").mkdir(mode=0o711, exist_ok=True)
-        (plan.root / "secrets").chmod(0o711 if os.geteuid() == 0 else 0o700)
+    """Make the folders that are missing; those that are there get their modes when everything else is done."""
+    for folder in sorted(plan.folders, key=lambda name: (name != ROOT, name)):
+        make_folder(plan.root / folder, plan.folders[folder])
 
 
 def _announce(plan: Plan) -> None:
@@ -57,7 +58,12 @@ def _announce(plan: Plan) -> None:
     hashes = {path: sorted(hexdigests) for path, hexdigests in plan.known.items()}
     content = json.dumps({"files": hashes}, indent=2, sort_keys=True).encode()
     target = plan.root / NEXT_MANIFEST
-    os.replace(_write_beside(target, RenderedFile(content, 0o600)), target)
+    temporary = _write_beside(target, RenderedFile(content, 0o600))
+    try:
+        os.replace(temporary, target)
+    except OSError:
+        temporary.unlink()
+        raise
 
 
 def _stage(plan: Plan) -> dict[Path, Path]:
@@ -75,7 +81,7 @@ def _stage(plan: Plan) -> dict[Path, Path]:
     return staged
 
 
-def _remove_empty_folders(target: Path, root: Path) -> None:
+def remove_empty_folders(target: Path, root: Path) -> None:
     """Remove the folders around a file that is gone, as far as they are empty."""
     for folder in target.parents:
         if folder == root or (folder.is_dir() and any(folder.iterdir())):
@@ -93,7 +99,7 @@ def _clean_up(plan: Plan) -> None:
         for leftover in target.parent.glob(f".{glob.escape(target.name)}.{'[0-9a-f]' * 8}"):
             leftover.unlink()
     for path in plan.known.keys() - plan.files.keys():
-        _remove_empty_folders(plan.root / path, plan.root)
+        remove_empty_folders(plan.root / path, plan.root)
 
 
 def apply_plan(plan: Plan) -> None:
@@ -113,6 +119,9 @@ def apply_plan(plan: Plan) -> None:
     for target, temporary in staged.items():
         os.replace(temporary, target)
     for path in plan.remode:
+        if path in plan.folders:
+            set_mode(plan.root / path, plan.folders[path])
+            continue
         mode, owner = mode_and_owner(plan.files[path])
         os.chown(plan.root / path, owner, -1)
         (plan.root / path).chmod(mode)

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from ..folders import make_folder
 from .package import Package
 from .reading import packages_of
 
@@ -49,7 +50,7 @@ def _write(path: Path, image: tuple[str, str, str], read: Read) -> None:
 
     facts = ImageFacts(*image)
     text = bill_of(facts, read(facts.reference))
-    path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    make_folder(path.parent)
     temporary = path.with_name(f".{path.name}.new")
     temporary.write_text(text, encoding="utf-8")
     temporary.chmod(0o644)
