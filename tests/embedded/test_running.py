@@ -61,7 +61,7 @@ def test_values_reach_the_api_byte_for_byte(stack: Stack) -> None:
     environment = Path(f"/proc/{stack.pids()['api-web']}/environ").read_bytes().split(b"\0")
     assert f"GREETING={GREETING}".encode() in environment
     for name, secret in (("DB_PASSWORD", "db_app_password"), ("REDIS_PASSWORD", "cache_password")):
-        path = f"{stack.output}/secrets/embedded/{secret}"
+        path = f"{stack.output}/secrets/embedded/api-web/{secret}"
         assert f"{name}_FILE={path}".encode() in environment
         assert Path(path).read_text(encoding="utf-8") == SECRETS[secret]
 

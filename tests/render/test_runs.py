@@ -94,7 +94,7 @@ def test_the_look_ahead_writes_nothing_and_shows_exactly_what_a_run_then_does(
     assert {
         "docker-compose.yml",
         "env/api-web.env",
-        "secrets/banco-dados/db_password",
+        "secrets/embedded/banco-dados/db_password",
     } <= changes.keys()
     for path, (old, new) in changes.items():
         assert old or path not in contents
@@ -113,12 +113,14 @@ def test_the_first_look_ahead_does_not_even_make_the_folder(project: Project) ->
 def test_what_is_no_longer_rendered_is_removed(rendered: Project) -> None:
     secrets = ("-e", "secrets_delivery=file")
     assert rendered.render(*SETTINGS, *secrets).returncode == 0
-    assert (rendered.output("dev") / "secrets/banco-dados/db_password").read_text(
-        encoding="utf-8"
-    ) == "admin123"
+    path = rendered.output("dev") / "secrets/embedded/banco-dados/db_password"
+    assert path.read_text(encoding="utf-8") == "admin123"
     assert rendered.render(*SETTINGS).returncode == 0
     left = {path for path in tree(rendered.output("dev")) if path.startswith("secrets/")}
-    assert left == {"secrets/cache-redis/users.acl", "secrets/embedded/users.acl"}
+    assert left == {"secrets/embedded/cache-redis/users.acl"}
+    assert sorted(
+        path.name for path in (rendered.output("dev") / "secrets/embedded").iterdir()
+    ) == ["cache-redis"]
 
 
 def test_a_file_edited_by_hand_is_named_and_kept_until_told_otherwise(rendered: Project) -> None:
@@ -203,10 +205,8 @@ def test_all_environments_render_in_one_run_side_by_side(project: Project) -> No
     for name in ("dev", "prod", "staging"):
         assert run.results[f"{name}-host"]["changed"]
         assert (project.output(name) / "docker-compose.yml").is_file()
-    secret = (project.output("prod") / "secrets/banco-dados/db_password").read_text(
-        encoding="utf-8"
-    )
-    assert secret == "another-good-one-4711"
+    path = project.output("prod") / "secrets/embedded/banco-dados/db_password"
+    assert path.read_text(encoding="utf-8") == "another-good-one-4711"
 
 
 def test_compose_without_an_engine_is_refused_with_the_way_out(

@@ -114,9 +114,8 @@ def test_a_password_as_a_file_is_the_password_and_nothing_else(password: str) ->
     secrets = {path: file for path, file in files.items() if path.startswith("secrets/")}
     assert {file.mode for file in secrets.values()} == {0o400}
     assert secrets["secrets/banco-dados/db_password"].content == password.encode()
-    assert secrets["secrets/embedded/db_password"].content == password.encode()
     holding = {path for path, file in secrets.items() if file.content == password.encode()}
-    assert holding == {"secrets/banco-dados/db_password", "secrets/embedded/db_password"}
+    assert holding == {"secrets/banco-dados/db_password"}
     variables = b"".join(
         file.content for path, file in files.items() if path.startswith(("env/", "embedded/"))
     )

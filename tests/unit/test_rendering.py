@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 import re
 import shutil
 from pathlib import Path
@@ -37,8 +39,29 @@ def test_only_the_compose_file_is_for_everybody() -> None:
     assert {path for path, file in files.items() if file.mode == PUBLIC} == {"docker-compose.yml"}
     assert {file.mode for path, file in files.items() if path.startswith("env/")} == {PRIVATE}
     owned = {path for path, file in files.items() if file.owner is not None}
-    assert owned == {"secrets/cache-redis/users.acl", "secrets/embedded/users.acl"}
+    assert owned == {"secrets/cache-redis/users.acl"}
     assert {files[path].mode for path in owned} == {SECRET}
+
+
+def test_secrets_are_there_for_the_runtime_that_runs_and_one_name_in_two_services_is_two_files() -> (
+    None
+):
+    given = {"secrets_delivery": "file", "db_app_password": "the application's"}
+    in_compose = context(**given)
+    files = {}
+    for runtime in ("compose", "embedded"):
+        tree = render_tree({**in_compose, "runtime": runtime, "embedded_user": "nobody"})
+        files[runtime] = {path: file for path, file in tree.items() if path.startswith("secrets/")}
+    services = {path.split("/")[1] for path in files["compose"]}
+    assert services == {"banco-dados", "cache-redis", "api-web"}
+    nobody = {file.owner for file in files["embedded"].values()}
+    assert nobody == ({pwd.getpwnam("nobody").pw_uid} if os.geteuid() == 0 else {None})
+    assert {path.replace("/", "/embedded/", 1) for path in files["compose"]} == set(
+        files["embedded"]
+    )
+    for service in ("api-web", "banco-dados"):
+        content = files["embedded"][f"secrets/embedded/{service}/db_app_password"].content
+        assert content == b"the application's"
 
 
 def test_partials_are_no_output() -> None:

@@ -105,7 +105,7 @@ def prepare(
         "stand_ins": _stand_ins(values) if choices["base_images"] == "distro" else {},
         **{name: choices[name] for name in CHOICES},
     }
-    files = render_tree(template_context(values, images, place))
+    files = render_tree(template_context(values, images, place, choices["runtime"]))
     if remote:
         files |= _sources(images, bool(record["stand_ins"]))
     return Prepared(place.output, files, record)

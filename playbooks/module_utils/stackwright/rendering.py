@@ -96,14 +96,18 @@ def compile_templates(templates: Path = layout.TEMPLATES) -> None:
 
 
 def template_context(
-    values: Mapping[str, Any], images: Mapping[str, Image], place: layout.Place | None = None
+    values: Mapping[str, Any],
+    images: Mapping[str, Image],
+    place: layout.Place | None = None,
+    runtime: str = "compose",
 ) -> dict[str, Any]:
     """What templates see: every setting by its name, ``services``, and the folders of the project.
 
     ``services`` are the enabled catalogue entries in start order, each with its ``name`` and its ``image`` (a dict of
     ``images.Image``). ``build_secrets`` names what only carries the build.
     ``project_from_output`` is the folder with ``app/`` seen from the output folder. By default the environment is on
-    this machine. Another host is ``remote``, and has the CA bundle of its builds beside the compose file.
+    this machine and runs in Compose. Another host is ``remote``, and has the CA bundle of its builds beside the compose
+    file.
     """
     if place is None:
         place = layout.place_of(values["stack_environment"], values["stack_output_dir"], False)
@@ -122,6 +126,7 @@ def template_context(
         "project": str(layout.PROJECT),
         "project_from_output": os.path.relpath(place.sources, place.output),
         "remote": place.remote,
+        "runtime": runtime,
         "ca_bundle_file": f"./{CA_BUNDLE}" if place.remote else values["build_ca_bundle"],
         # One spelling, however Ansible was started: sys.executable may be python or python3.
         "python": str(Path(sys.prefix) / "bin" / "python"),
@@ -131,7 +136,7 @@ def template_context(
 def _secret_files(
     environment: jinja2.Environment, context: Mapping[str, Any]
 ) -> dict[str, RenderedFile]:
-    """One file per service and secret, for that service's user only; embedded processes share one user.
+    """One file per service and secret, as Compose mounts them: for that service's user only.
 
     What is made of secrets (``templates/secrets/<service>/``) and tokens are files always.
     The address of a package index, which may hold a password, is for whoever builds.
@@ -154,15 +159,23 @@ def _secret_files(
             for name in service["secrets"]
             if context["secrets_delivery"] == "file" or name.startswith(TOKEN)
         }
+        contents |= {name: _read(path) for name, path in service.get("files", {}).items()}
         uid = int(service["user"].partition(":")[0])
-        for name, path in service.get("files", {}).items():
-            files[folder + name] = RenderedFile(_read(path), SECRET, uid)
         for name, content in contents.items():
             files[folder + name] = RenderedFile(content, SECRET, uid)
-            if not context["remote"]:
-                embedded = RenderedFile(content, SECRET, process_user(context["embedded_user"]))
-                files[f"secrets/embedded/{name}"] = embedded
     return files
+
+
+def _for_processes(
+    environment: jinja2.Environment, context: Mapping[str, Any], secrets: Mapping[str, RenderedFile]
+) -> dict[str, RenderedFile]:
+    """The secrets of the services that the embedded runtime has, whose processes share one user."""
+    templates, owner = _templates_of(environment), process_user(context["embedded_user"])
+    return {
+        path.replace("secrets/", "secrets/embedded/", 1): RenderedFile(file.content, SECRET, owner)
+        for path, file in secrets.items()
+        if f"embedded/{path.split('/')[1]}.json.j2" in templates
+    }
 
 
 def _read(path: str) -> bytes:
@@ -221,7 +234,10 @@ def _mounted(
 def render_tree(
     context: Mapping[str, Any], templates: Path = layout.TEMPLATES
 ) -> dict[str, RenderedFile]:
-    """All files of an environment by path below its output folder. Raises RenderError."""
+    """All files of an environment by path below its output folder. Raises RenderError, UnprivilegedError.
+
+    Whatever the runtime, the files of each are there; secrets are there for the one that runs.
+    """
     environment = _jinja(templates)
     secrets = _secret_files(environment, context)
     project = context["stack_project"]
@@ -244,4 +260,6 @@ def render_tree(
             files[output] = RenderedFile(_render(environment, template, context), PRIVATE)
     if context["remote"] and "ca_bundle" in context["build_secrets"]:
         files[CA_BUNDLE] = RenderedFile(_read(context["build_ca_bundle"]))
+    if context["runtime"] == "embedded":
+        secrets = _for_processes(environment, context, secrets)
     return files | configured | secrets

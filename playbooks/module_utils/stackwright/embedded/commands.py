@@ -104,5 +104,5 @@ def access(output_dir: str, services: Sequence[str], settings: Mapping[str, Any]
             if name in services
         ],
         "addresses": [],
-        "token_file": token_file(settings["api_tokens"], f"{output_dir}/secrets/embedded"),
+        "token_file": token_file(settings["api_tokens"], f"{output_dir}/secrets/embedded/api-web"),
     }
