@@ -53,7 +53,9 @@ def _write_problem(settled: Settled, environment: str) -> RefusedError:
         else "nothing was replaced"
     )
     reason = f"{settled.trouble}; {state}"
-    fix = "free space or give this user the permission, then run it again; or set another stack_output_dir"
+    fix = settled.trouble_fix or (
+        "free space or give this user the permission, then run it again; or set another stack_output_dir"
+    )
     return RefusedError(
         environment, [Problem("stack_output_dir", reason, fix, settled.trouble_path)]
     )
@@ -94,6 +96,7 @@ class ActionModule(EnvironmentAction):
     def act(self, variables: Mapping[str, Any]) -> dict[str, Any]:
         """Validate, render, check, compare, write."""
         values = self.settings(variables)
+        self.take_turn()
         environment, host = values["stack_environment"], self.host
         choices = make_choices(values, _engine(values, host), host)
         prepared = prepare(values, choices, host.remote)
@@ -108,13 +111,17 @@ class ActionModule(EnvironmentAction):
             check_with_compose(prepared.files)
         if settled.edited and not values["render_overwrite_edits"]:
             raise _edited_problem(settled.edited, prepared.root, environment)
-        outcome: dict[str, Any] = {"changed": not settled.is_noop, "plan": choices}
+        outcome: dict[str, Any] = {"plan": choices}
         if settled.diff is not None:
             outcome["diff"] = settled.diff
         if not self._task.check_mode and not settled.is_noop:
-            written = host.settle(*tree, write=True)
-            if written.trouble:
-                raise _write_problem(written, environment)
+            overwrite = values["render_overwrite_edits"]
+            settled = host.settle(*tree, write=True, overwrite=overwrite)
+            if settled.trouble:
+                raise _write_problem(settled, environment)
+            if settled.edited and not overwrite:  # in the meantime
+                raise _edited_problem(settled.edited, prepared.root, environment)
+        outcome["changed"] = not settled.is_noop
         outcome["lines"] = [
             _summary(settled, prepared, host),
             f"runtime {choices['runtime']}: {choices['runtime_reason']}",

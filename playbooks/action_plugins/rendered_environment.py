@@ -2,7 +2,7 @@
 
 Arguments: ``current`` (default true) refuses an environment whose files are not what its settings render to now, so
 that nothing runs that was not validated. With false only the manifest is read, so that a running environment can be
-looked at and stopped whatever became of its settings.
+looked at and stopped whatever became of its settings. ``exclusive`` (default: as ``current``) waits for other runs.
 The fact has ``environment``, ``project``, ``runtime``, ``base_images`` (registry or distro), ``images`` and
 ``stand_ins`` (references by service and by kind), ``services`` in start order, ``output_dir``, ``project_dir`` (the
 folder with ``app/``), both on the host; ``report_dir`` on this machine; ``address`` of the host, empty for this
@@ -26,6 +26,7 @@ from stackwright import layout
 from stackwright.access import access, evidence_commands, from_here
 from stackwright.environment_action import EnvironmentAction
 from stackwright.families import with_members
+from stackwright.manifest import MANIFEST, RECORD_TYPES
 from stackwright.prepare import prepare
 from stackwright.rendering import CA_BUNDLE
 from stackwright.resolve import environment_of
@@ -62,6 +63,9 @@ class ActionModule(EnvironmentAction):
     def act(self, variables: Mapping[str, Any]) -> dict[str, Any]:
         """Read the manifest, and with ``current`` compare it with the settings."""
         environment = self._environment = environment_of(variables)
+        current = self._option("current", True)
+        if self._option("exclusive", current):
+            self.take_turn()
         output = Path(str(self._templar.template(variables["stack_output_dir"])))
         host = self.host
         place = layout.place_of(environment, output, host.remote)
@@ -74,7 +78,11 @@ class ActionModule(EnvironmentAction):
                 "msg": f"{environment}: nothing is rendered in {output}{there} yet. Run: {advice}",
             }
         manifest = seen["record"]
-        current = plain(self._templar.template(self._task.args.get("current", True)))
+        if RECORD_TYPES.keys() - manifest.keys():
+            return {
+                "failed": True,
+                "msg": f"{environment}: {output / MANIFEST}{there} is of another version. Run: {advice}",
+            }
         if seen["unknown"] and current and manifest["runtime"] == "compose":
             return {"failed": True, "msg": _unknown(environment, seen)}
         facts = manifest | {
@@ -109,6 +117,9 @@ class ActionModule(EnvironmentAction):
             facts["access"] = access(*where, values)
             facts["from_here"] = from_here(facts["address"], facts["access"])
         return {"ansible_facts": {"_stack": facts}, "lines": lines}
+
+    def _option(self, name: str, default: bool) -> bool:
+        return bool(plain(self._templar.template(self._task.args.get(name, default))))
 
     def _secret_variables(self, variables: Mapping[str, Any]) -> list[str]:
         """The variables with the secrets: the settings, or for members of families that are not set the vault's."""

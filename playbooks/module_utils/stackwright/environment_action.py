@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import getpass
+import os
 from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
+from ansible import context
 from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
 
 from . import layout
 from .compose_check import ComposeFileError
 from .embedded.errors import EmbeddedError
 from .hosts import Host, HostError, RemoteHost, address_of, is_remote
+from .manifest import TreeError
 from .problems import Problem, RefusedError
 from .rendering import RenderError
 from .resolve import resolve_environment
+from .run_lock import THIS_RUN, Holder, RunLockError
 from .schema import Setting, load_schema
 from .unprivileged import UnprivilegedError
 
@@ -22,7 +28,29 @@ CONNECTION_VARIABLES = (
     "inventory_hostname", "ansible_host", "ansible_port", "ansible_connection",
 )  # fmt: skip
 SSH_PORT = 22
-TROUBLES = (RenderError, UnprivilegedError, ComposeFileError, EmbeddedError)
+TROUBLES = (
+    RenderError,
+    UnprivilegedError,
+    ComposeFileError,
+    EmbeddedError,
+    RunLockError,
+    TreeError,
+)
+
+
+def _this_run() -> Holder:
+    """This run as people know it, its variables left out."""
+    given = context.CLIARGS
+    inventories = [
+        str(source).removeprefix(f"{layout.PROJECT}/") for source in given.get("inventory") or ()
+    ]
+    words = [word for source in inventories for word in ("-i", source)]
+    command = " ".join(["ansible-playbook", *words, *given.get("args", ())])
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a number without a name, as in some containers
+        user = f"user {os.geteuid()}"
+    return Holder(THIS_RUN.pid, user, command, THIS_RUN.since)
 
 
 class EnvironmentAction(ActionBase):  # type: ignore[misc]
@@ -64,9 +92,28 @@ class EnvironmentAction(ActionBase):  # type: ignore[misc]
             message = f"environment {self._environment}: {silent}"
         except TROUBLES as trouble:
             message = f"environment {self._environment}: nothing was written\n  - {trouble}"
+        except OSError as error:
+            message = f"environment {self._environment}: {error.filename}: {error.strerror}"
         for text in self._hidden:
             message = message.replace(text, "********")
         return result | {"failed": True, "msg": message}
+
+    def take_turn(self) -> None:
+        """Let no other run work on this play's environments until this one ends. Raises RunLockError.
+
+        Check mode, which changes nothing, waits for nobody.
+        """
+        if self._task.check_mode:
+            return
+        hosts = set(self._variables["ansible_play_hosts_all"])
+        groups = self._variables["groups"].items()
+        environments = [
+            name
+            for name, members in groups
+            if name not in ("all", "ungrouped") and hosts.intersection(members)
+        ]
+        say = Display().display
+        THIS_RUN.take(environments, _this_run(), lambda line: say(f"  {line}", stderr=True))
 
     @property
     def host(self) -> Host:

@@ -6,15 +6,23 @@ Contents travel as base64, whole trees at a time; what comes back tells paths an
 from __future__ import annotations
 
 import base64
+import os
 from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from .diffing import diff_of
+from .folder_lock import lock_folder
+from .folders import make_folder
+from .manifest import NEXT_MANIFEST, TreeError, read_manifest
 from .rendered_file import RenderedFile
-from .transaction import NEXT_MANIFEST, digest, plan_tree, read_manifest
+from .transaction import digest, plan_tree
 from .writing import apply_plan
+
+# A verification, which works in that folder too, is over by then.
+LOCK_SECONDS = 150.0
 
 Wire = Mapping[str, tuple[str, int, int | None]]
 
@@ -24,7 +32,8 @@ class Settled:
     """What writing a tree changes, or did. Paths are relative to its folder.
 
     ``recorded`` says that the manifest there has these very contents. ``trouble`` is empty, or why it failed, with
-    ``trouble_path``; ``begun`` then tells that some files were replaced, which the next writing completes.
+    ``trouble_path`` and, where one is known, ``trouble_fix``; ``begun`` then tells that some files were replaced, which
+    the next writing completes.
     """
 
     changed: list[str]
@@ -36,6 +45,7 @@ class Settled:
     diff: list[dict[str, str]] | None = None
     trouble: str = ""
     trouble_path: str = ""
+    trouble_fix: str = ""
     begun: bool = False
 
 
@@ -61,26 +71,33 @@ def settle(
     record: Mapping[str, Any],
     *,
     write: bool = False,
+    overwrite: bool = False,
     diff: bool = False,
     hidden: Iterable[str] = (),
 ) -> Settled:
-    """Compare ``files`` with what is below ``root`` and, with ``write``, make it so.
+    """Compare ``files`` with what is below ``root`` and, with ``write``, make it so, alone in that folder.
 
-    ``diff`` asks for the differences, with the texts ``hidden`` masked. Never raises OSError: see ``trouble``.
+    Over edits only with ``overwrite``. ``diff`` asks for the differences, with the texts ``hidden`` masked. Never
+    raises OSError: see ``trouble``.
     """
     try:
-        plan = plan_tree(root, files, record)
-        hashes = {path: digest(file.content) for path, file in files.items()}
-        recorded = hashes == read_manifest(root).get("files")
-        differences = diff_of(plan, hidden) if diff else None
-        if write and not plan.is_noop:
-            apply_plan(plan)
+        with ExitStack() as stack:
+            if write:
+                make_folder(root)
+                stack.enter_context(lock_folder(root, LOCK_SECONDS))
+            plan = plan_tree(root, files, record)
+            hashes = {path: digest(file.content) for path, file in files.items()}
+            recorded = hashes == read_manifest(root).get("files")
+            differences = diff_of(plan, hidden) if diff else None
+            if write and not plan.is_noop and (overwrite or not plan.edited):
+                apply_plan(plan)
     except OSError as error:
         return Settled(
             [], [], [], [],
             trouble=error.strerror or type(error).__name__,
             trouble_path=str(error.filename or root),
-            begun=(root / NEXT_MANIFEST).exists(),
+            trouble_fix=error.fix if isinstance(error, TreeError) else "",
+            begun=os.path.lexists(root / NEXT_MANIFEST),
         )  # fmt: skip
     return Settled(
         plan.changed, plan.pruned, plan.edited, plan.remode, plan.is_noop, recorded, differences

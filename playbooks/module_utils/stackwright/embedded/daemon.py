@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 
+from ..folder_lock import lock_folder
 from .binaries import SYSTEM_PATH
 from .control import Control
 from .errors import EmbeddedError
@@ -81,20 +81,11 @@ def end_daemon(folder: Folder, daemon: int, seconds: float) -> None:
 @contextmanager
 def only_one(folder: Folder, seconds: float) -> Iterator[None]:
     """Hold the folder's lock: one start or stop at a time. Raises EmbeddedError when another one holds it."""
-    descriptor = os.open(folder.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-
-    def locked() -> bool:
+    with ExitStack() as stack:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
-
-    try:
-        if not wait_until(locked, seconds):
+            stack.enter_context(lock_folder(folder.root, seconds))
+        except TimeoutError:
             raise EmbeddedError(
                 f"another start or stop of {folder.root} did not end within {seconds:.0f} s"
-            )
+            ) from None
         yield
-    finally:
-        os.close(descriptor)
