@@ -23,7 +23,7 @@ $(if $(NAMED),$(error Ansible replaces $$$(firstword $(NAMED)) in paths by its v
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help up down secrets docs validate render build start verify status logs engine base-images pin check check-python check-types check-ansible check-files check-tests format test bench bench-api lock licences outdated
+.PHONY: help up down destroy secrets docs validate render build start verify status logs engine base-images pin check check-python check-types check-ansible check-files check-tests format test bench bench-api lock licences outdated
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -33,6 +33,11 @@ up: .venv/ready ## render, build, start and verify an environment
 
 down: .venv/ready ## stop it; data are kept
 	$(PLAY) playbooks/stop.yml
+
+# Of an environment without an inventory, what is left is found by the names that it would have.
+destroy: .venv/ready ## list all that it has; CONFIRM=<its name> removes that, with DATA=<its name> its data too
+	$(BIN)/ansible-playbook -i inventories$(if $(filter $(ENV),$(KNOWN)),/$(ENV).yml, -e destroy_environment=$(ENV)) \
+		$(if $(CONFIRM),-e destroy_confirm=$(CONFIRM)) $(if $(DATA),-e destroy_data=$(DATA)) $(ARGS) playbooks/destroy.yml
 
 secrets: .venv/ready ## generate the secrets that its vault lacks; ARGS=--check only names them
 	$(PLAY) playbooks/secrets.yml

@@ -12,6 +12,7 @@ import sys
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.stackwright.bills.reading import BillError
 from ansible.module_utils.stackwright.host_side import QUESTIONS
+from ansible.module_utils.stackwright.manifest import TreeError
 from ansible.module_utils.stackwright.wire import unpack
 
 OLDEST_PYTHON = (3, 11)
@@ -36,6 +37,10 @@ def main() -> None:
         answer = QUESTIONS[module.params["question"]](**unpack(module.params["arguments"]))
     except BillError as failed:
         module.fail_json(msg=str(failed), output=failed.output)
+    except TreeError as error:
+        module.fail_json(msg=str(error))
+    except OSError as error:
+        module.fail_json(msg=f"{error.filename}: {error.strerror}")
     module.exit_json(changed=False, answer=answer)
 
 

@@ -216,3 +216,18 @@ def test_the_project_stays_out_of_the_servers_files(remote: Remote, first: str) 
     text = remote.machine.out(f"cat {FOLDER}/docker-compose.yml {FOLDER}/env/*")
     assert str(remote.project.folder) not in text
     assert not Path(remote.project.output("prod") / "secrets").exists()
+
+
+def test_destroy_removes_all_of_it_there_and_its_reports_here(remote: Remote, first: str) -> None:
+    listed = remote.play("playbooks/destroy.yml")
+    assert listed.returncode != 0
+    assert f" in {FOLDER}" in listed.output
+    assert "volumes     prod_dados_postgres" in listed.output
+    words = ("-e", "destroy_confirm=prod", "-e", "destroy_data=prod")
+    remote.played("playbooks/destroy.yml", *words)
+    ours = "--quiet --filter label=com.docker.compose.project=desafio3-prod"
+    for kind in ("container ls --all", "volume ls", "network ls"):
+        assert remote.machine.out(f"docker {kind} {ours}") == ""
+    assert remote.machine.run(f"test -e {FOLDER}").returncode != 0
+    assert not remote.project.output("prod").exists()
+    assert "nothing is left of prod" in remote.played("playbooks/destroy.yml", *words)

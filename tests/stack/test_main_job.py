@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from stackwright.verification.outside import own_address
 
 from tests.stack.conftest import Stack, run
 from tests.support import locks
-from tests.support.project import recap
+from tests.support.project import Project, recap
 
 pytestmark = pytest.mark.docker
 
@@ -207,6 +208,53 @@ def test_a_service_that_does_not_come_up_is_explained(stack: Stack) -> None:
     assert mended.returncode == 0, mended.output
 
 
+def test_two_runs_at_once_are_one_after_the_other(stack: Stack) -> None:
+    stack.compose("down", "--timeout", "5")
+    with ThreadPoolExecutor(2) as pool:
+        runs = list(pool.map(lambda _: stack.site(), range(2)))
+    assert [done.output for done in runs if done.returncode] == []
+    assert sum(recap(done.output)["changed"] > 0 for done in runs) == 1
+    assert "waiting for `ansible-playbook -i inventories/swlife.yml site.yml` of " in "".join(
+        done.output for done in runs
+    )
+
+
+@pytest.fixture
+def other(stack: Stack, tmp_path: Path) -> Stack:
+    """Another checkout, with an environment of the same name and settings."""
+    project = Project(tmp_path / "other")
+    main = stack.project.inventories / "group_vars/swlife/main.yml"
+    project.environment("swlife", main.read_text(encoding="utf-8").removeprefix("---\n"))
+    found = Stack(project, "swlife", stack.prefix, stack.port)
+    compose = ("-e", "stack_runtime=compose")
+    rendered = found.play("playbooks/render.yml", *compose)
+    assert rendered.returncode == 0, rendered.output
+    return found
+
+
+def test_another_checkout_does_not_take_a_stack_over_unless_told_to(
+    stack: Stack, other: Stack
+) -> None:
+    before = stack.containers()
+    confirmed = ("-e", "destroy_confirm=swlife", "-e", "destroy_data=swlife")
+    for playbook, words in (("start", ()), ("stop", ()), ("destroy", ()), ("destroy", confirmed)):
+        done = other.play(f"playbooks/{playbook}.yml", *words)
+        assert done.returncode != 0
+        assert f"desafio3-swlife belongs to {stack.folder}, not to {other.folder}" in done.output
+        assert "-e stack_adopt=true" in done.output
+    assert stack.containers() == before
+
+    adopted = other.play("playbooks/start.yml", "-e", "stack_adopt=true")
+    assert adopted.returncode == 0, adopted.output
+    assert before.keys() == stack.containers().keys()
+    assert other.play("playbooks/start.yml").returncode == 0
+    refused = stack.play("playbooks/stop.yml")
+    assert f"belongs to {other.folder}, not to {stack.folder}" in refused.output
+    assert stack.play("playbooks/stop.yml", "-e", "stack_adopt=true").returncode == 0
+    assert not stack.containers()
+    assert stack.site().returncode == 0
+
+
 def test_changing_the_runtime_stops_the_other_and_keeps_its_data(stack: Stack) -> None:
     stack.request("POST", "/tasks", {"title": "on Docker"})
     done = stack.play("site.yml", "-e", "stack_runtime=embedded")
@@ -250,6 +298,40 @@ def test_compose_without_an_engine_names_the_way_to_get_one(stack: Stack) -> Non
     )
     assert done.returncode != 0
     assert "make engine" in done.output
+
+
+def _left(kind: str, *words: str) -> list[str]:
+    """What the engine has of the environment."""
+    label = "label=com.docker.compose.project=desafio3-swlife"
+    return run("docker", kind, "ls", "--quiet", "--filter", label, *words).stdout.split()
+
+
+def test_destroy_takes_what_is_confirmed_and_data_with_a_second_word(stack: Stack) -> None:
+    assert stack.site().returncode == 0
+    volumes = _left("volume")
+    listed = stack.play("playbooks/destroy.yml")
+    assert listed.returncode != 0
+    for text in ("swlife-api-web, swlife-banco-dados", "desafio3-swlife-network", *volumes):
+        assert text in listed.output
+    assert len(_left("container")) == 3
+
+    done = stack.play("playbooks/destroy.yml", "-e", "destroy_confirm=swlife")
+    assert done.returncode == 0, done.output
+    assert (_left("container", "--all"), _left("network"), _left("volume")) == ([], [], volumes)
+    assert not (stack.folder / "docker-compose.yml").exists()
+    names = run("docker", "image", "ls", "--format", "{{.Repository}}").stdout.split()
+    assert not [name for name in names if name.startswith("desafio3-swlife-")]
+
+    (stack.project.inventories / "swlife.yml").unlink()
+    gone = ("-e", "destroy_environment=swlife", "-e", "destroy_confirm=swlife")
+    words = ("-i", "inventories", "playbooks/destroy.yml", *gone, "-e", "destroy_data=swlife")
+    done = stack.project.run(*words)
+    assert done.returncode == 0, done.output
+    assert _left("volume") == []
+    assert not stack.folder.exists()
+    again = stack.project.run(*words)
+    assert (again.returncode, "nothing is left of swlife" in again.output) == (0, True)
+    stack.project.environment("swlife")
 
 
 def test_auto_without_an_engine_takes_embedded_and_says_why(stack: Stack) -> None:

@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from .base_images import registry_answers
+from .belongings import Names, find_belongings, remove_belongings
 from .bills.reading import packages_of
 from .engine import images_present, probe_engine
+from .manifest import read_record
 from .port_users import port_users
 from .running import find_environment, note_started
 from .settling import Wire, from_wire, settle
-from .transaction import read_manifest
 
 
 def _engine() -> dict[str, Any]:
@@ -33,12 +34,11 @@ def _images(references: list[str]) -> list[str]:
 def _rendered(root: str) -> dict[str, Any]:
     """What rendering recorded in ``root``, and what there is of it now; empty where nothing is rendered.
 
-    See running.Presence; ``now`` is the time there in Unix seconds.
+    See running.Presence; ``now`` is the time there in Unix seconds. Raises OSError, TreeError.
     """
-    manifest = read_manifest(Path(root))
-    if not manifest:
+    record = read_record(Path(root))
+    if not record:
         return {}
-    record = {name: value for name, value in manifest.items() if name != "files"}
     found = find_environment(Path(root), record["project"])
     return {"record": record, "now": time.time(), **asdict(found)}
 
@@ -61,6 +61,16 @@ def _packages(reference: str) -> list[dict[str, Any]]:
     return [asdict(package) for package in packages_of(reference)]
 
 
+def _belongings(names: dict[str, Any]) -> dict[str, Any]:
+    """See belongings.Belongings."""
+    return asdict(find_belongings(Names(**names)))
+
+
+def _remove_belongings(names: dict[str, Any], data: bool) -> list[str]:
+    """See belongings.remove_belongings."""
+    return remove_belongings(Names(**names), data)
+
+
 QUESTIONS: Mapping[str, Callable[..., Any]] = {
     "engine": _engine,
     "images": _images,
@@ -69,5 +79,7 @@ QUESTIONS: Mapping[str, Callable[..., Any]] = {
     "note_started": _note_started,
     "settle": _settle,
     "packages": _packages,
+    "belongings": _belongings,
+    "remove_belongings": _remove_belongings,
     "port_users": port_users,
 }
