@@ -64,7 +64,7 @@ REMOVALS = {
     "memory limit": Removal("          memory: {{ memory | compose }}\n", "limits.memory", "CL-0026"),
     "cpu limit": Removal("          cpus: {{ (cpus | string) | compose }}\n", "limits.cpus", "CL-0026"),
     "pids limit": Removal("          pids: {{ pids }}\n", "limits.pids"),
-    "open files": Removal("      nofile: {{ stack_open_files }}\n", "ulimits.nofile"),
+    "open files": Removal("      nofile: {{ open_files | default(stack_open_files) }}\n", "ulimits.nofile"),
     "core dumps": Removal("      core: 0\n", "ulimits.core"),
     "log rotation": Removal(LOG_OPTIONS, "logging"),
     "log": Removal("driver: json-file\n" + LOG_OPTIONS, "logging", "CL-0014", "driver: none\n"),

@@ -24,12 +24,16 @@ from .catalogue import start_order
 from .images import Image
 from .leftovers import is_leftover
 from .postgres_options import postgres_options
+from .rules import size_in_bytes
 from .quoting import FILTERS
 from .rendered_file import PRIVATE, SECRET, RenderedFile
 from .tokens import PREFIX as TOKEN
 from .unprivileged import process_user
 
 # Beside the compose file of a remote host.
+# What a connection of a client, or a request of it that the API is asked, may take of the edge's memory: see its
+# configuration.
+EDGE_BYTES_PER_FILE = 256 * 1024
 CA_BUNDLE = "build/ca_bundle.crt"
 
 
@@ -123,6 +127,7 @@ def template_context(
             name for name in ("ca_bundle", "pip_index_url") if builds and values[f"build_{name}"]
         ],
         "postgres_options": postgres_options(values),
+        "edge_files": size_in_bytes(values["edge_memory"]) // EDGE_BYTES_PER_FILE,
         "project": str(layout.PROJECT),
         "project_from_output": os.path.relpath(place.sources, place.output),
         "remote": place.remote,
@@ -223,7 +228,7 @@ def _mounted(
         parts = (b"%s\0%d\0%s" % (name.encode(), len(text), text) for name, text in files.items())
         revision = _revision(f"{project}/{service['name']}".encode(), b"".join(parts))
         labels["stackwright.secrets"] = revision
-    if configuration:
+    if configuration and not service.get("reload"):
         digest = hashlib.sha256()
         for path, file in sorted(configuration.items()):
             digest.update(b"%s\0%d\0%s" % (path.encode(), len(file.content), file.content))

@@ -96,12 +96,13 @@ def info(*messages: str) -> None:
 
 
 def log_request(method: str, path: str, status: int, seconds: float) -> None:
-    """Log one answered request."""
-    if not _requests.disabled and _requests.isEnabledFor(logging.INFO):
+    """Log one answered request; at DEBUG whether the process lives, which is asked all the time."""
+    level = logging.DEBUG if path == "/livez" else logging.INFO
+    if not _requests.disabled and _requests.isEnabledFor(level):
         details = {
             "method": method,
             "path": path[:500].encode("utf-8", "replace").decode(),
             "status": status,
             "milliseconds": round(seconds * 1000, 2),
         }
-        _requests.info("request", extra={"request": details})
+        _requests.log(level, "request", extra={"request": details})
