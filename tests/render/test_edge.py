@@ -142,6 +142,25 @@ def test_the_api_believes_the_edge_about_clients_and_only_then(values: dict[str,
     assert b"CLIENT_" not in unlimited.content
 
 
+def test_connections_fit_into_the_memory(values: dict[str, Any], tmp_path: Path) -> None:
+    def files(**changes: Any) -> int:
+        rendered = prepare(values | changes, CHOICES).files["docker-compose.yml"]
+        document = check_schema(rendered.content)
+        return int(document["services"]["edge"]["ulimits"]["nofile"])
+
+    assert (files(), files(edge_memory="64m")) == (1024, 256)
+    assert files(edge_memory="64g") == values["stack_open_files"]
+    text = caddyfile(values)
+    assert "protocols h1\n" in text
+    assert "request_buffers 65536" in text
+    assert "request_buffers 65536" in caddyfile(values | {"api_max_body_bytes": 16777216})
+
+
+def test_replicas_are_named_as_docker_names_them(values: dict[str, Any]) -> None:
+    assert "to desafio3-web-api-web-1:5000 desafio3-web-api-web-2:5000\n" in caddyfile(values)
+    assert "to api-web:5000\n" in caddyfile(values | {"api_replicas": 1})
+
+
 def test_dev_has_no_trace_of_it() -> None:
     seen = look(ROOT / "inventories/dev.yml")["dev"]
     files = prepare(seen.values, CHOICES).files
@@ -151,7 +170,9 @@ def test_dev_has_no_trace_of_it() -> None:
     assert "internal" not in compose
 
 
-def test_a_changed_configuration_or_certificate_replaces_the_container(tmp_path: Path) -> None:
+def test_a_changed_certificate_replaces_the_container_and_a_changed_configuration_is_read_anew(
+    tmp_path: Path,
+) -> None:
     pair = certificate(tmp_path / "one")
     settings = (
         "edge_tls: files\nedge_host: tasks.example\n"
@@ -166,7 +187,12 @@ def test_a_changed_configuration_or_certificate_replaces_the_container(tmp_path:
 
     first = label()
     assert label() == first
-    assert label(edge_hsts_seconds=0) != first
+    assert label(edge_hsts_seconds=0) == first
+    # Here the reload sees that another configuration runs.
+    revisions = {
+        caddyfile(values | changes).split()[-2] for changes in ({}, {"edge_hsts_seconds": 0})
+    }
+    assert len(revisions) == 2
     certificate(tmp_path / "one")
     assert label() != first
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import select
 import socket
 import ssl
 import subprocess
@@ -60,6 +61,11 @@ class Connection:
         response = self._connection.getresponse()
         received = {name.lower(): value for name, value in response.headers.items()}
         return Answer(response.status, received, response.read())
+
+    def dropped(self) -> bool:
+        """Whether the other side closed the connection while nothing was asked."""
+        open_socket = self._connection.sock
+        return open_socket is not None and bool(select.select([open_socket], [], [], 0)[0])
 
     def close(self) -> None:
         self._connection.close()

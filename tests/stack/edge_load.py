@@ -113,6 +113,8 @@ class Load:
             headers = {"Idempotency-Key": token_hex(8)} if "key" in kind else {}
         try:
             connection = self._idle.get_nowait()
+            if connection.dropped():
+                connection.close()
         except queue.Empty:
             connection = self._connect()
         try:

@@ -24,9 +24,9 @@ from .catalogue import start_order
 from .images import Image
 from .leftovers import is_leftover
 from .postgres_options import postgres_options
-from .rules import size_in_bytes
 from .quoting import FILTERS
 from .rendered_file import PRIVATE, SECRET, RenderedFile
+from .rules import size_in_bytes
 from .tokens import PREFIX as TOKEN
 from .unprivileged import process_user
 
