@@ -3,8 +3,8 @@
 
 Parameters: ``folder`` with the compose file; ``project`` and ``service``; ``replicas``, how many it has; ``replace``,
 the names of the project's containers that are out of date; ``needs``, services whose own replacement makes all old
-replicas useless, so that none is replaced here; ``wait_seconds`` for a new container to be healthy. Fails where one does
-not get there: the replicas that were not replaced yet go on.
+replicas useless, so that none is replaced here; ``wait_seconds`` for a new container to be healthy. Fails where one
+does not get there: the replicas that were not replaced yet go on.
 The containers are named ``PROJECT-SERVICE-1`` to ``-N``, by which the edge knows them, as Compose does at first. Its
 own number for a new one is above all others, so that names are put right here.
 """
