@@ -154,6 +154,7 @@ def test_json_logs(make_client: MakeClient, capfd: pytest.CaptureFixture[str]) -
     client = make_client(log_format="json")
     client.get("/tasks/1", headers={"X-Request-ID": "mine"})
     client.get("/tasks/%ED%A0%80", headers={"X-Request-ID": "mine"})
+    client.get("/livez", headers={"X-Request-ID": "mine"})  # asked all the time: not at INFO
     lines = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
     assert [line["message"] for line in lines] == [
         "Cache MISS - Consultando banco de dados",
