@@ -503,12 +503,14 @@ def test_a_flood_of_streams_does_not_end_the_edge_and_others_are_served(stack: S
         )  # fmt: skip
         try:
             program = f"""
-import http.client, ssl, time
+import http.client, socket, ssl, time
 trusting = ssl.create_default_context()
 trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
 for _ in range(10):
-    connection = http.client.HTTPSConnection("edge", 8443, context=trusting, timeout=60)
-    connection.request("GET", "/tasks/1", headers={{"Host": "{HOST}"}})
+    connection = http.client.HTTPSConnection("{HOST}", 8443, context=trusting)
+    plain = socket.create_connection(("edge", 8443), 60)
+    connection.sock = trusting.wrap_socket(plain, server_hostname="{HOST}")
+    connection.request("GET", "/tasks/1")
     print(connection.getresponse().status)
     connection.close()
     time.sleep(0.2)
@@ -526,7 +528,7 @@ def test_replicas_are_replaced_one_by_one_without_a_failed_request_or_a_long_wai
 ) -> None:
     before = set(run("docker", "inspect", "--format", "{{.Id}}", *replicas()).stdout.split())
     with Load(lambda: connect(stack), rate=3) as load:
-        done = site(stack, "--skip-tags", "verify", "-e", "api_cors_origins=['https://a.example']")
+        done = site(stack, "--skip-tags", "verify", "-e", "api_log_level=WARNING")
         assert done.returncode == 0, done.output
         time.sleep(2)
     print(load.table())
