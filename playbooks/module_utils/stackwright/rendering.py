@@ -26,7 +26,7 @@ from .leftovers import is_leftover
 from .postgres_options import postgres_options
 from .quoting import FILTERS
 from .rendered_file import PRIVATE, SECRET, RenderedFile
-from .rules import size_in_bytes
+from .sizes import size_in_bytes
 from .tokens import PREFIX as TOKEN
 from .unprivileged import process_user
 
