@@ -13,7 +13,7 @@ from typing import Any
 
 from flask import Flask, request
 
-from tasks_api import incoming, logs, metrics, request_id
+from tasks_api import incoming, logs, metrics, request_id, wellformed
 from tasks_api.answer import Answer
 from tasks_api.auth import Guard
 from tasks_api.client_address import ClientAddresses
@@ -23,6 +23,7 @@ from tasks_api.config import Config
 from tasks_api.cors import Cors
 from tasks_api.direct import DirectRoutes
 from tasks_api.errors import ApiError, as_answer
+from tasks_api.operations import scope_of
 from tasks_api.versions import unchanged
 
 Environ = dict[str, Any]
@@ -84,25 +85,33 @@ class Front:
     def _answer(self, environ: Environ, client: str) -> tuple[Answer, str]:
         """The answer, and the route that is counted."""
         try:
-            incoming.receive(environ, self._most_bytes)
+            comes = incoming.announce(environ)
+            wellformed.require(environ)
+            if comes:
+                incoming.receive(environ, self._most_bytes, client)
             self._rate.check(client)
-            if preflight := self._cors.preflight(environ):
-                return preflight, "preflight"
-            if self._guard:
-                self._guard.check(environ)
         except ApiError as error:
             return as_answer(error), _NO_ROUTE
-        found = self._direct.answer(environ) if self._direct else None
+        if preflight := self._cors.preflight(environ):
+            return preflight, "preflight"
+        found = self._direct.answer(environ, self._guard) if self._direct else None
         return found or self._ask_flask(environ)
 
     def _ask_flask(self, environ: Environ) -> tuple[Answer, str]:
         """What `Flask.wsgi_app` does, without writing the answer out and reading it again."""
         with self._flask.request_context(environ):
+            rule = request.url_rule
+            route = rule.rule if rule else _NO_ROUTE
+            if self._guard:
+                scope = scope_of(self._flask.view_functions[rule.endpoint]) if rule else None
+                try:
+                    self._guard.check(environ, scope)
+                except ApiError as error:
+                    return as_answer(error), route
             try:
                 response = self._flask.full_dispatch_request()
             except Exception as error:
                 response = self._flask.handle_exception(error)
-            route = request.url_rule.rule if request.url_rule else _NO_ROUTE
             answer = Answer(response.status_code, response.get_data(), dict(response.headers))
         if not answer.body:
             answer.headers.pop("Content-Type", None)

@@ -11,6 +11,7 @@ from flask import current_app
 from msgspec import Struct
 
 from tasks_api.errors import ApiError
+from tasks_api.tokens import Declared
 
 View = TypeVar("View", bound=Callable[..., Any])
 Shape = type[Struct] | tuple[type[Struct], ...] | str
@@ -40,7 +41,7 @@ IF_NONE_MATCH = Header(
 class Operation:
     """One view.
 
-    `answers` names the declaration of the answer for each status, or its content type where that is
+    `scope` is what a token needs, where tokens are asked for. `answers` names the declaration of the answer for each status, or its content type where that is
     none of ours; `shows` is what its example says other than the declaration's. `errors` are all
     that it may answer instead. A `tagged` answer has an ETag and minds If-None-Match. `sends` are
     further headers of a successful answer. `links` are operations on the task that is answered,
@@ -48,6 +49,7 @@ class Operation:
     """
 
     answers: dict[int, Shape]
+    scope: Declared
     shows: dict[int, dict[str, Any]] = field(default_factory=dict)
     errors: Iterable[ApiError] = ()
     query: type[Struct] | None = None
@@ -82,14 +84,22 @@ class Route(NamedTuple):
 _operations: dict[Any, Operation] = {}
 
 
-def describe(answers: dict[int, Shape], **details: Any) -> Callable[[View], View]:
+def describe(
+    answers: dict[int, Shape], *, scope: Declared, **details: Any
+) -> Callable[[View], View]:
     """Describe a view; the arguments are those of Operation."""
 
     def remember(view: View) -> View:
-        _operations[view] = Operation(answers, **details)
+        _operations[view] = Operation(answers, scope, **details)
         return view
 
     return remember
+
+
+def scope_of(view: object) -> Declared:
+    """The scope that a view declares; the highest for one that declares none."""
+    operation = _operations.get(view)
+    return operation.scope if operation else "admin"
 
 
 def routes() -> list[Route]:

@@ -32,7 +32,13 @@ blueprint = Blueprint("tasks", __name__)
 
 
 @blueprint.get("/tasks")
-@describe({200: (TaskList, TaskPage)}, errors=[_BAD_QUERY, _DOWN], query=TaskQuery, tagged=True)
+@describe(
+    {200: (TaskList, TaskPage)},
+    scope="read",
+    errors=[_BAD_QUERY, _DOWN],
+    query=TaskQuery,
+    tagged=True,
+)
 def list_tasks() -> Response:
     """List all tasks, newest first; with a query, some of them in pages.
 
@@ -43,7 +49,7 @@ def list_tasks() -> Response:
 
 
 @blueprint.get("/tasks/<id>")
-@describe({200: OneTask}, errors=[TaskNotFound(), _DOWN], tagged=True)
+@describe({200: OneTask}, scope="read", errors=[TaskNotFound(), _DOWN], tagged=True)
 def get_task(id: str) -> Response:
     """Show one task."""
     return response(services().tasks.show(request.environ, id))
@@ -52,6 +58,7 @@ def get_task(id: str) -> Response:
 @blueprint.post("/tasks")
 @describe(
     {201: TaskChanged},
+    scope="write",
     errors=[*body.ERRORS, _BAD_BODY, idempotency.KeyReused(), _DOWN],
     body=NewTask,
     headers=[_ONCE],
@@ -66,6 +73,7 @@ def create_task() -> Response:
 @blueprint.put("/tasks/<id>")
 @describe(
     {200: TaskChanged},
+    scope="write",
     shows={200: {"message": "Task updated successfully"}},
     errors=[*body.ERRORS, _NO_CHANGE, *_NOT_CHANGED],
     body=TaskChanges,
@@ -80,6 +88,7 @@ def update_task(id: str) -> Response:
 @blueprint.delete("/tasks/<id>")
 @describe(
     {200: TaskChanged},
+    scope="write",
     shows={200: {"message": "Task deleted successfully"}},
     errors=_NOT_CHANGED,
     headers=[IF_MATCH],
