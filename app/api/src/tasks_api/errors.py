@@ -99,7 +99,7 @@ class BodyTooLarge(ApiError):
 
 
 class LengthRequired(ApiError):
-    """411: the body came in chunks, of which the server does not tell whether the last one came."""
+    """411: the body came in chunks, and whether it came to its end nobody could tell."""
 
     def __init__(self) -> None:
         super().__init__(

@@ -24,12 +24,14 @@ from tasks_api.cors import Cors
 from tasks_api.direct import DirectRoutes
 from tasks_api.errors import ApiError, as_answer
 from tasks_api.operations import scope_of
-from tasks_api.versions import unchanged
+from tasks_api.queries import VersionMismatch
+from tasks_api.versions import matches, unchanged
 
 Environ = dict[str, Any]
 
 _KEPT_WHEN_UNCHANGED = ("ETag", "Vary")
 _METHODS = {"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"}
+_REFUSALS = (401, 403)
 _NO_ROUTE = "none"
 
 
@@ -69,6 +71,8 @@ class Front:
         if method == "HEAD":  # is GET, but for the body
             environ["REQUEST_METHOD"] = "GET"
         answer, route = self._answer(environ, client)
+        if environ["REQUEST_METHOD"] == "GET" and answer.status == 200 and "ETag" in answer.headers:
+            answer = _if_wanted(environ, answer)
         self._finish(environ, answer)
         headers = answer.headers
         headers["X-Request-ID"] = identity
@@ -118,11 +122,21 @@ class Front:
         return answer, route
 
     def _finish(self, environ: Environ, answer: Answer) -> None:
-        reads = environ["REQUEST_METHOD"] == "GET"  # what was written is not "not modified"
-        wanted = reads and environ.get("HTTP_IF_NONE_MATCH")
-        if wanted and answer.status == 200 and unchanged(answer.headers.get("ETag", ""), wanted):
-            kept = [name for name in _KEPT_WHEN_UNCHANGED if name in answer.headers]
-            answer.headers = {name: answer.headers[name] for name in kept}
-            answer.status, answer.body = 304, b""
         self._compression.apply(environ, answer)
+        if "HTTP_AUTHORIZATION" in environ or answer.status in _REFUSALS:
+            # Only its client may keep it, and asks each time whether it still holds.
+            answer.headers["Cache-Control"] = "private, no-cache"
         self._cors.mark(environ, answer)
+
+
+def _if_wanted(environ: Environ, answer: Answer) -> Answer:
+    """The answer to a read, or another if that is not the version that the client wants."""
+    tag = answer.headers["ETag"]
+    if_match = environ.get("HTTP_IF_MATCH")
+    if if_match is not None and not matches(tag, if_match):
+        return as_answer(VersionMismatch())
+    if_none_match = environ.get("HTTP_IF_NONE_MATCH")
+    if if_none_match and unchanged(tag, if_none_match):
+        kept = {k: v for k, v in answer.headers.items() if k in _KEPT_WHEN_UNCHANGED}
+        return Answer(304, b"", kept)
+    return answer

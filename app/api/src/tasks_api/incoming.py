@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tasks_api.bodies import BODIES
+from tasks_api.client_address import PROXIED
 from tasks_api.errors import BodyTooLarge, Busy, IncompleteBody, LengthRequired
 from tasks_api.turns import TURNS
 
@@ -36,22 +37,26 @@ def receive(environ: Environ, most_bytes: int, client: str) -> None:
         BodyTooLarge: 413, there is more than `most_bytes`.
         Busy: 503, it was given up for others.
         IncompleteBody: 400, the client hung up before the end.
-        LengthRequired: 411, it came in chunks. A chunk that is broken, and a body that is cut off
-        between two, look to us like the end: the server's `read` says nothing of errors. The edge
-        takes such bodies, and passes on whole ones with their length.
+        LengthRequired: 411, it came in chunks, and not from a proxy of ours.
     """
-    chunked, length = "HTTP_TRANSFER_ENCODING" in environ, environ.get("CONTENT_LENGTH") or "0"
-    if length.isdecimal() and int(length) > most_bytes:
-        raise BodyTooLarge
+    most: int | None
+    if "HTTP_TRANSFER_ENCODING" in environ:
+        # To the server's `read` a broken chunk, or a connection's end between two, is the body's end;
+        # only without a limit it tells: all that came is gone then. Our proxies have a limit.
+        if PROXIED not in environ:
+            raise LengthRequired
+        most, least = None, 1
+    else:
+        most, least = most_bytes + 1, int(environ["CONTENT_LENGTH"])
+        if least > most_bytes:
+            raise BodyTooLarge
     with TURNS.waiting(must=True), BODIES.wait(environ, client) as wait:
-        body = environ["wsgi.input"].read(most_bytes + 1)
+        body = environ["wsgi.input"].read(most)
     if wait.given_up:
         raise Busy
     if len(body) > most_bytes:
         raise BodyTooLarge
-    if not chunked and len(body) < int(length):
+    if len(body) < least:
         raise IncompleteBody
     del environ[UNREAD]
-    if chunked:
-        raise LengthRequired
     environ[BODY] = body

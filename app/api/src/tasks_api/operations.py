@@ -27,25 +27,27 @@ class Header(NamedTuple):
 
 IF_MATCH = Header(
     "If-Match",
-    "ETags of the task: do it only if it has one of these versions.",
+    "ETags, or `*`: only if it has one of these versions. A list's are weak, and never match.",
     {"examples": ['"2026-01-31T12:00:00.123456"']},
 )
 IF_NONE_MATCH = Header(
     "If-None-Match",
-    "ETags: answer only if it is another version.",
+    "ETags, or `*`: only if it has none of these versions.",
     {"examples": ['"2026-01-31T12:00:00.123456"']},
 )
+CONDITIONS = (IF_MATCH, IF_NONE_MATCH)
 
 
 @dataclass(frozen=True)
 class Operation:
     """One view.
 
-    `scope` is what a token needs, where tokens are asked for. `answers` names the declaration of the answer for each status, or its content type where that is
-    none of ours; `shows` is what its example says other than the declaration's. `errors` are all
-    that it may answer instead. A `tagged` answer has an ETag and minds If-None-Match. `sends` are
-    further headers of a successful answer. `links` are operations on the task that is answered,
-    with the parameters they take from the answer beside its id.
+    `scope` is what a token needs, where tokens are asked for. `answers` names the declaration of the
+    answer for each status, or its content type where that is none of ours; `shows` is what its
+    example says other than the declaration's. `errors` are all that it may answer instead. A `tagged`
+    answer has an ETag and minds If-Match and If-None-Match. `sends` are further headers of a
+    successful answer. `links` are operations on the task that is answered, with the parameters they
+    take from the answer beside its id.
     """
 
     answers: dict[int, Shape]

@@ -51,7 +51,8 @@ class _Answered(NamedTuple):
             peer = str(self.connection.getpeername()[0])
         except OSError:  # it has ended
             return False
-        return peer.removeprefix("::ffff:") == wait.environ["REMOTE_ADDR"].removeprefix("::ffff:")
+        asked = str(wait.environ["REMOTE_ADDR"])
+        return peer.removeprefix("::ffff:") == asked.removeprefix("::ffff:")
 
 
 class Unanswered(NamedTuple):

@@ -8,7 +8,7 @@ from tasks_api import body, idempotency, queries
 from tasks_api.answers import OneTask, TaskChanged, TaskList, TaskPage
 from tasks_api.errors import TaskNotFound, Unavailable, Unprocessable
 from tasks_api.models import NewTask, TaskChanges
-from tasks_api.operations import IF_MATCH, Header, describe
+from tasks_api.operations import CONDITIONS, Header, describe
 from tasks_api.paging import TaskQuery
 from tasks_api.responses import response
 from tasks_api.rows import TaskLocked
@@ -35,7 +35,7 @@ blueprint = Blueprint("tasks", __name__)
 @describe(
     {200: (TaskList, TaskPage)},
     scope="read",
-    errors=[_BAD_QUERY, _DOWN],
+    errors=[_BAD_QUERY, queries.VersionMismatch(), _DOWN],
     query=TaskQuery,
     tagged=True,
 )
@@ -49,7 +49,12 @@ def list_tasks() -> Response:
 
 
 @blueprint.get("/tasks/<id>")
-@describe({200: OneTask}, scope="read", errors=[TaskNotFound(), _DOWN], tagged=True)
+@describe(
+    {200: OneTask},
+    scope="read",
+    errors=[TaskNotFound(), queries.VersionMismatch(), _DOWN],
+    tagged=True,
+)
 def get_task(id: str) -> Response:
     """Show one task."""
     return response(services().tasks.show(request.environ, id))
@@ -77,7 +82,7 @@ def create_task() -> Response:
     shows={200: {"message": "Task updated successfully"}},
     errors=[*body.ERRORS, _NO_CHANGE, *_NOT_CHANGED],
     body=TaskChanges,
-    headers=[IF_MATCH],
+    headers=CONDITIONS,
     sends=["ETag"],
 )
 def update_task(id: str) -> Response:
@@ -91,7 +96,7 @@ def update_task(id: str) -> Response:
     scope="write",
     shows={200: {"message": "Task deleted successfully"}},
     errors=_NOT_CHANGED,
-    headers=[IF_MATCH],
+    headers=CONDITIONS,
     sends=["ETag"],
 )
 def delete_task(id: str) -> Response:
