@@ -148,3 +148,12 @@ def test_a_whole_body_in_chunks_is_taken_from_a_proxy_only(
         assert (status, json.loads(body)["error"]["code"]) == (411, "length_required")
         assert headers["connection"] == "close"
     assert sql(COUNT) == [(4 if proxied else 3,)]
+
+
+def test_what_a_client_that_half_closes_sent_is_done_once(server: ApiProcess, sql: Sql) -> None:
+    """The server may end such a connection without the answer, see docs/http.md; a key makes up for it."""
+    for number in range(20):
+        key = f"Idempotency-Key: {number}\r\nContent-Length: {len(BODY)}\r\n"
+        assert send(server, post(key, BODY), ends=True)[0] in (0, 201)
+        assert send(server, post(key, BODY))[0] == 201
+    assert sql(COUNT) == [(23,)]

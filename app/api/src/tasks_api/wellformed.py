@@ -15,7 +15,7 @@ from tasks_api.errors import ApiError
 # RFC 3986, 3.2.2: a name or an address, and a port. A name may hold commas there, but none in the
 # world does, while two headers look like that.
 _HOST = re.compile(
-    r"(?:[A-Za-z0-9._~!$&'()*+;=-]|%[0-9A-Fa-f]{2})+(?::[0-9]{0,5})?"
+    r"(?:[A-Za-z0-9._~!$&'()*+;=-]++|%[0-9A-Fa-f]{2})++(?::[0-9]{0,5})?"
     r"|\[[0-9A-Fa-f:.]+\](?::[0-9]{0,5})?"
 )
 _WITHOUT_HOST = frozenset({"HTTP/1", "HTTP/1.0"})
