@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 SCOPES = ("read", "write", "admin")
-NOT_FOUND = {"not_found", "method_not_allowed", "unknown_method", "bad_request"}
+NOT_FOUND = {"not_found", "method_not_allowed", "unknown_method", "bad_request", "misdirected"}
 """Codes of errors that no operation answers."""
 
 Ask = Callable[[str, str, str | None], tuple[int, str]]
@@ -25,7 +25,7 @@ class Door(NamedTuple):
     """Whether it is spelled as it is described."""
 
 
-def doors(document: dict[str, Any]) -> Iterator[Door]:
+def doors(document: dict[str, Any], host: str) -> Iterator[Door]:
     """All operations of a description, in all spellings."""
     for path, operations in document["paths"].items():
         for name, operation in operations.items():
@@ -33,14 +33,14 @@ def doors(document: dict[str, Any]) -> Iterator[Door]:
             (requirement,) = operation.get("security") or [{"bearer": [None]}]
             scope = requirement["bearer"][0]
             address = path.replace("{id}", "1")
-            for target in (address, *spellings(address)):
+            for target in (address, *spellings(address, host)):
                 yield Door(method, target, scope, target == address)
             yield Door(method.lower(), address, scope, usual=False)
             if method == "GET":
                 yield Door("HEAD", f"/{address}", scope, usual=False)
 
 
-def spellings(path: str) -> list[str]:
+def spellings(path: str, host: str) -> list[str]:
     """Other request targets that somebody might take for this path."""
     name = path[1:]
     return [
@@ -50,14 +50,17 @@ def spellings(path: str) -> list[str]:
         *(f"{path}%2f", f"{path}%20", f"{path}%00", f"{path}?x", f"{path}%3f", f"{path}.json"),
         *(path.replace("/", "//"), path.replace("/", "/./"), "/" + name.replace("/", "%2f")),
         *(path.upper(), path.title(), f"/%{ord(name[0]):02x}{name[1:]}" if name else "/%2f"),
-        *(f"http://api{path}", f"http://api/{path}", f"HTTP://API/{path}", f"https://api/.{path}"),
+        *(f"http://{host}{path}", f"http://{host}/{path}", f"HTTP://{host.upper()}/{path}"),
+        *(f"https://{host}/.{path}", f"https://{host}//{path}", f"http://other.example{path}"),
     ]
 
 
-def try_all(document: dict[str, Any], ask: Ask) -> int:
-    """Ask for everything with every token and none; returns how often."""
-    asked, entered = 0, set()
-    for door in doors(document):
+def try_all(document: dict[str, Any], ask: Ask, host: str) -> int:
+    """Ask the API at `host` for everything with every token and none; returns how often."""
+    asked, described, entered = 0, set(), set()
+    for door in doors(document, host):
+        if door.usual:
+            described.add((door.method, door.target))
         for token in (None, *SCOPES):
             status, code = ask(door.method, door.target, token)
             asked += 1
@@ -71,7 +74,6 @@ def try_all(document: dict[str, Any], ask: Ask) -> int:
             if door.usual and enough:
                 assert not refused, (door, token, status, code)
                 entered.add((door.method, door.target))
-    described = {(door.method, door.target) for door in doors(document) if door.usual}
     assert entered == described
     return asked
 
