@@ -142,6 +142,8 @@ def test_a_whole_body_in_chunks_is_taken_from_a_proxy_only(
     if proxied:
         assert (status, json.loads(body)["task"]["title"]) == (201, "sent in chunks")
         large = "x" * 80_000
+        status, _, body = send(api, post(f"Content-Length: {len(large)}\r\n", large))
+        assert (status, json.loads(body)["error"]["code"]) == (413, "body_too_large")
         status, _, body = send(api, post(CHUNKED, f"{len(large):x}\r\n{large}\r\n0\r\n\r\n"))
         assert (status, json.loads(body)["error"]["code"]) == (413, "body_too_large")
     else:
