@@ -100,6 +100,8 @@ def test_a_stranger_is_not_told_what_is_not_there(application: Flask) -> None:
     client = application.test_client()
     for method in ("GET", "POST"):
         assert client.open("/nowhere", method=method).status_code == 401
+    assert client.post("/livez").status_code == 405  # it is there for everybody
+    assert client.post("/metrics").status_code == 401
     known = {"Authorization": f"Bearer {SECRETS['read']}"}
     assert client.get("/nowhere", headers=known).status_code == 404
     assert client.post("/nowhere", headers=known).status_code == 403

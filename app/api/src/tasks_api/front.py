@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from flask import Flask, request
+from werkzeug.exceptions import MethodNotAllowed
 
 from tasks_api import incoming, logs, metrics, request_id, wellformed
 from tasks_api.answer import Answer
@@ -25,6 +26,7 @@ from tasks_api.direct import DirectRoutes
 from tasks_api.errors import ApiError, as_answer
 from tasks_api.operations import scope_of
 from tasks_api.queries import VersionMismatch
+from tasks_api.tokens import Declared
 from tasks_api.versions import matches, unchanged
 
 Environ = dict[str, Any]
@@ -107,9 +109,8 @@ class Front:
             rule = request.url_rule
             route = rule.rule if rule else _NO_ROUTE
             if self._guard:
-                scope = scope_of(self._flask.view_functions[rule.endpoint]) if rule else None
                 try:
-                    self._guard.check(environ, scope)
+                    self._guard.check(environ, self._declared())
                 except ApiError as error:
                     return as_answer(error), route
             try:
@@ -120,6 +121,19 @@ class Front:
         if not answer.body:
             answer.headers.pop("Content-Type", None)
         return answer, route
+
+    def _declared(self) -> Declared | None:
+        """What the route of the current request declares, if there is one.
+
+        That a path which is open for other methods has not this one is no secret either.
+        """
+        rule, error = request.url_rule, request.routing_exception
+        if isinstance(error, MethodNotAllowed) and error.valid_methods:
+            adapter = self._flask.url_map.bind_to_environ(request.environ)
+            other, _ = adapter.match(method=next(iter(error.valid_methods)), return_rule=True)
+            found = scope_of(self._flask.view_functions[other.endpoint])
+            return found if found == "open" else None
+        return scope_of(self._flask.view_functions[rule.endpoint]) if rule else None
 
     def _finish(self, environ: Environ, answer: Answer) -> None:
         self._compression.apply(environ, answer)
