@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Iterator
+from unicodedata import category
 
 import pytest
 from flask.testing import FlaskClient
+from tasks_api.errors import Unprocessable
+from tasks_api.models import NewTask
+from tasks_api.validation import Model
 from werkzeug.test import TestResponse
 
 from tests.api.servers import MakeClient, Sql
 
 JSON = "application/json"
+UNSEEN = ("Cc", "Cf", "Zs", "Zl", "Zp")
+# Default_Ignorable_Code_Point of Unicode's DerivedCoreProperties.txt, as far as it is in ranges.
+IGNORABLE = [
+    *((0x180B, 0x180F), (0x2060, 0x206F), (0xFE00, 0xFE0F), (0xFFF0, 0xFFF8), (0xE0000, 0xE0FFF)),
+    *((0x1BCA0, 0x1BCA3), (0x1D173, 0x1D17A)),
+]
 WRITES = pytest.mark.parametrize(
     ("method", "path"), [("POST", "/tasks"), ("PUT", "/tasks/1")], ids=["post", "put"]
 )
@@ -127,6 +138,33 @@ def test_title_of_wrong_type_or_blank(
 ) -> None:
     response = client.open(path, method=method, json={"title": title})
     assert list(refused(response, 422, "validation_failed")) == ["title"]
+
+
+def test_a_title_of_what_cannot_be_seen(client: FlaskClient) -> None:
+    """All of Unicode's controls, formats and spaces, its default ignorables, and blank letters."""
+    hidden = [chr(c) for c in range(1, sys.maxunicode + 1) if category(chr(c)) in UNSEEN]
+    hidden += map(chr, (0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0, 0x1D159))
+    hidden += [chr(c) for start, end in IGNORABLE for c in range(start, end + 1)]
+    check = Model(NewTask).check
+    for character in hidden:
+        for title in (character, character * 3, f" {character}\u200b"):
+            with pytest.raises(Unprocessable):
+                check({"title": title})
+    for title in (
+        "\u200bé",
+        "a\u3164",
+        "\u2801",
+        "नमस्ते\u200d",
+        "👩\u200d💻",
+        "!",
+        "\u05d0\u200f",
+        "ᅟ가",
+    ):
+        assert check({"title": title})
+    for method, path in (("POST", "/tasks"), ("PUT", "/tasks/1")):
+        for title in ("\u200b", "\u2800", "\u3164\u00ad", "\U000e0041"):
+            response = client.open(path, method=method, json={"title": title})
+            assert list(refused(response, 422, "validation_failed")) == ["title"]
 
 
 @WRITES

@@ -96,7 +96,17 @@ def test_request_id_is_new_where_none_is_usable(client: FlaskClient, given: str 
     assert all(re.fullmatch("[0-9a-f-]+", one) for one in ids)
 
 
-@pytest.mark.parametrize("accepted", ["gzip", "br;q=1, GZIP;q=0.5", "*"])
+@pytest.mark.parametrize(
+    "accepted",
+    [
+        "gzip",
+        "br;q=1, GZIP;q=0.5",
+        "*",
+        "*;q=0, gzip",
+        "gzip;q=0.001, *;q=0",
+        "identity;q=0, *;q=1",
+    ],
+)
 def test_a_long_list_is_compressed(client: FlaskClient, sql: Sql, accepted: str) -> None:
     sql("INSERT INTO tasks (title) SELECT 'Task ' || n FROM generate_series(1, 50) n RETURNING id")
     plain = client.get("/tasks")
@@ -108,7 +118,13 @@ def test_a_long_list_is_compressed(client: FlaskClient, sql: Sql, accepted: str)
         assert gzip.decompress(packed.data) == client.get("/tasks").data
 
 
-@pytest.mark.parametrize("accepted", ["", "identity", "br", "gzip;q=0", "gzip; q=0.000, *"])
+@pytest.mark.parametrize(
+    "accepted",
+    [
+        *("", "identity", "br", "gzip;q=0", "gzip; q=0.000, *", "*;q=0", "*;q=0.0, br", "*;Q=0"),
+        *("gzip, gzip;q=0", "br, *; q=0", "gzip;q=2", "gzip;q=x", "xgzip", "gzip br"),
+    ],
+)
 def test_who_does_not_take_gzip_gets_none(client: FlaskClient, accepted: str) -> None:
     response = client.get("/openapi.json", headers={"Accept-Encoding": accepted})
     assert "Content-Encoding" not in response.headers

@@ -60,6 +60,64 @@ def test_if_match(client: FlaskClient, method: str) -> None:
     assert change(f"{old}, {new}") == (200, None)
 
 
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
+def test_if_match_takes_only_what_was_sent(client: FlaskClient, sql: Sql, method: str) -> None:
+    sql("UPDATE tasks SET updated_at = '2026-01-31 12:00:00.5' WHERE id = 1 RETURNING id")
+    sent = tag(client)
+    assert sent == '"2026-01-31T12:00:00.5"'
+    body = None if method == "GET" else {"title": "t"}
+    for spelled in (
+        *("2026-01-31 12:00:00.5", "2026-01-31t12:00:00.5", "2026-01-31T12:00:00.500000"),
+        *("20260131T120000.5", "2026-W05-6T12:00:00.5", "2026-01-31T12:00:00,5", " 2026-01-31"),
+        *("2026-01-31T12:00:00.5+00:00", "2026-01-31T12:00:00.5Z", "2026-01-31T12:00:00.50"),
+    ):
+        response = client.open(
+            "/tasks/1", method=method, json=body, headers={"If-Match": f'"{spelled}"'}
+        )
+        assert response.status_code == 412, spelled
+    for wrapped in (f"x{sent}", f"{sent}x", f"{sent} {sent}", sent[:-1], sent.strip('"')):
+        response = client.open("/tasks/1", method=method, json=body, headers={"If-Match": wrapped})
+        assert response.status_code == 412, wrapped
+    header = f' ,"x" ,, {sent},'
+    response = client.open("/tasks/1", method=method, json=body, headers={"If-Match": header})
+    assert response.status_code == 200
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE"])
+def test_a_write_unless_it_is_this_version(client: FlaskClient, method: str) -> None:
+    old = tag(client)
+    client.put("/tasks/1", json={"title": "changed by somebody else"})
+    new = tag(client)
+
+    def change(**headers: str) -> int:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return client.open(
+            "/tasks/1", method=method, json={"title": "t"}, headers=named
+        ).status_code
+
+    for refused in (new, f"W/{new}", f"{old}, {new}", "*"):
+        assert change(If_None_Match=refused) == 412, refused
+    assert change(If_None_Match=old, If_Match=old) == 412
+    assert change(If_None_Match=new, If_Match=new) == 412
+    assert client.get("/tasks/1").json["task"]["title"] == "changed by somebody else"
+    assert change(If_None_Match=f'{old}, "x", nonsense', If_Match=new) == 200
+
+
+@pytest.mark.parametrize("ahead", [True, False])
+def test_a_read_of_a_certain_version(make_client: MakeClient, ahead: bool) -> None:
+    client = make_client(ahead_of_flask=ahead)
+    current = tag(client)
+    for method in ("GET", "HEAD"):
+        for wanted, status in ((current, 200), ("*", 200), (f"W/{current}", 412), ('"x"', 412)):
+            for _ in range(2):  # from the database and from the cache
+                response = client.open("/tasks/1", method=method, headers={"If-Match": wanted})
+                assert response.status_code == status, wanted
+    response = client.get("/tasks/1", headers={"If-Match": '"x"', "If-None-Match": current})
+    assert (response.status_code, response.json["error"]["code"]) == (412, "version_mismatch")
+    assert client.get("/tasks", headers={"If-Match": tag(client, "/tasks")}).status_code == 412
+    assert client.get("/tasks/9", headers={"If-Match": '"x"'}).status_code == 404
+
+
 def test_if_match_on_a_task_that_is_not_there(client: FlaskClient) -> None:
     for if_match in ("*", '"2026-01-01T00:00:00"'):
         response = client.put("/tasks/9", json={"title": "t"}, headers={"If-Match": if_match})

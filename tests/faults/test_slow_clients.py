@@ -99,6 +99,49 @@ def test_answers_that_are_not_read(running: ApiProcess, sql: Sql) -> None:
     undisturbed(running, lambda: connections(running, LIST, SO_RCVBUF=4096), others=reads)
 
 
+def writes(client: int, number: int) -> Request:
+    """What honest clients do."""
+    return Request("POST", "/tasks", {"title": f"{client}-{number}"})
+
+
+@contextmanager
+def besieging(api: ApiProcess, count: int, *, goes_on: bool) -> Iterator[list[bytes]]:
+    """So many connections with a body that does not come to its end, and what they are answered."""
+    over, answers = threading.Event(), []
+
+    def connect() -> socket.socket:
+        connection = socket.create_connection(("127.0.0.1", api.port))
+        connection.sendall(HALF)
+        connection.setblocking(False)
+        return connection
+
+    def besiege() -> None:
+        connections = [connect() for _ in range(count)]
+        while not over.wait(0.5):
+            for place, connection in enumerate(connections):
+                try:
+                    with suppress(BlockingIOError):
+                        answer = connection.recv(4096)
+                        if not answer:
+                            raise ConnectionError
+                        answers.append(answer)
+                    if goes_on:
+                        connection.send(b"x")
+                except OSError:
+                    connection.close()
+                    connections[place] = connect()
+        for connection in connections:
+            connection.close()
+
+    thread = threading.Thread(target=besiege)
+    thread.start()
+    try:
+        yield answers
+    finally:
+        over.set()
+        thread.join()
+
+
 def undisturbed(api: ApiProcess, slow: Callable[[], object], *, others: Choose = others) -> None:
     """Check that others are served equally well before and while there are slow clients."""
     with Load(api, others, clients=4) as load:
@@ -111,6 +154,21 @@ def undisturbed(api: ApiProcess, slow: Callable[[], object], *, others: Choose =
     before, meanwhile = load.during(0, began), load.during(began, ended)
     assert slowest(meanwhile) < slowest(before) + 1
     assert usual(meanwhile) < usual(before) + 0.1
+
+
+@pytest.mark.parametrize("goes_on", [True, False], ids=["byte_by_byte", "silent"])
+def test_late_bodies_take_no_place_from_writes(running: ApiProcess, goes_on: bool) -> None:
+    """All from one address, heedless of what they are told, and back as soon as they are cut off."""
+    with besieging(running, 150, goes_on=goes_on) as answers, Load(running, writes) as load:
+        wait_for(lambda: len(answers) > 150, "late bodies to make way")
+        so_far = len(load.sent)
+        wait_for(lambda: len(load.sent) > so_far + 1000, "writes")
+    lost = [one for one in load.sent if one.status != 201]
+    assert len(lost) <= len(load.sent) / 1000, f"{len(lost)} of {len(load.sent)}: {lost[:5]}"
+    for answer in answers:
+        assert answer.startswith(b"HTTP/1.1 503 ")
+        assert b"connection: close" in answer.lower()
+        assert b'"busy"' in answer
 
 
 def test_half_sent_requests_end(running: ApiProcess) -> None:

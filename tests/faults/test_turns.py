@@ -13,9 +13,9 @@ from tests.api.servers import wait_for
 class Worker(threading.Thread):
     """Takes a turn, waits in it if it is told to, ends it, and then counts as back."""
 
-    def __init__(self, turns: Turns, *, waits: bool) -> None:
+    def __init__(self, turns: Turns, *, waits: bool, must: bool = False) -> None:
         super().__init__(daemon=True)
-        self._turns, self._waits = turns, waits
+        self._turns, self._waits, self._must = turns, waits, must
         self.begun, self.may_go_on, self.back = (threading.Event() for _ in range(3))
         self.start()
 
@@ -23,7 +23,7 @@ class Worker(threading.Thread):
         self._turns.begin()
         self.begun.set()
         if self._waits:
-            with self._turns.waiting():
+            with self._turns.waiting(must=self._must):
                 self.may_go_on.wait(30)
         else:
             self.may_go_on.wait(30)
@@ -72,6 +72,16 @@ def test_no_more_threads_wait_than_there_is_room_for(turns: Turns) -> None:
         pass
     finish(waiting)
     wait_for(lambda: not refuses(turns), "the other to go on")
+
+
+def test_who_must_wait_takes_no_room(turns: Turns) -> None:
+    needy = [Worker(turns, waits=True, must=True) for _ in range(3)]
+    for worker in needy:
+        assert worker.begun.wait(30)
+    turns.begin()
+    assert not refuses(turns)
+    for worker in needy:
+        finish(worker)
 
 
 def test_thread_without_a_turn_waits_as_it_likes(turns: Turns) -> None:

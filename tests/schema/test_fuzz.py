@@ -79,7 +79,9 @@ tasks = st.fixed_dictionaries(
 @pytest.fixture
 def server(api: ApiProcess, api_environment: dict[str, str]) -> Iterator[ApiProcess]:
     """Return a running API; when the test is over it must still serve, and have met no surprise."""
-    api.start(**api_environment, LOG_LEVEL="WARNING", API_WORKERS="1")
+    # As a trusted proxy one may send bodies in chunks, and is believed about its clients.
+    trust = {"TRUSTED_PROXIES": "127.0.0.0/8"}
+    api.start(**api_environment, **trust, LOG_LEVEL="WARNING", API_WORKERS="1")
     yield api
     assert api.request("GET", "/tasks")[0].status == 200
     assert "Traceback" not in api.log
@@ -118,7 +120,7 @@ def check(answer: bytes) -> int:
     found = re.match(rb"HTTP/1\.1 ([1-5][0-9]{2})[ \r]", answer)
     assert found, answer[:200]
     status = int(found[1])
-    assert status < 500, answer[:1000]
+    assert status < 500 or status == 501, answer[:1000]  # 501 is of what was asked, not of us
     if status >= 400:
         assert not INSIDE.search(answer), answer[:1000]
     return status

@@ -13,6 +13,7 @@ from tests.stack.conftest import Stack, free_base, run
 from tests.stack.containers import wait_for
 from tests.stack.edge_client import Answer, Connection
 from tests.stack.test_edge import site
+from tests.support.doors import code_of, try_all
 from tests.support.project import Project, good_vault
 
 pytestmark = pytest.mark.docker
@@ -99,6 +100,27 @@ def test_a_token_may_do_what_its_scope_allows_and_no_more(stack: Stack) -> None:
     assert described["paths"]["/tasks"]["post"]["security"] == [{"bearer": ["write"]}]
 
 
+def try_all_doors(stack: Stack) -> None:
+    """Ask for everything in every spelling with the token of each scope, through the edge."""
+    connection = connect(stack)
+    names = {None: "", "read": "sees", "write": "kept", "admin": "boss"}
+
+    def knock(method: str, target: str, token: str | None) -> tuple[int, str]:
+        body = {"title": "t"} if method.upper() in ("POST", "PUT") else None
+        answer = connection.ask(method, target, body, bearer(names[token]))
+        return answer.status, code_of(answer.body)
+
+    try:
+        document = connection.ask("GET", "/openapi.json").json
+        assert try_all(document, knock, HOST) > 1000
+    finally:
+        connection.close()
+
+
+def test_no_spelling_opens_a_door(stack: Stack) -> None:
+    try_all_doors(stack)
+
+
 def test_docker_and_its_logs_know_no_token(stack: Stack) -> None:
     line = "label=com.docker.compose.project=" + PROJECT
     names = run("docker", "ps", "--filter", line, "--format", "{{.Names}}").stdout.split()
@@ -165,3 +187,4 @@ def test_reading_is_opened_by_a_setting(stack: Stack) -> None:
     assert "reading is open" in done.output
     assert ask(stack, "", "GET", "/tasks").status == 200
     assert ask(stack, "", "POST", "/tasks", {"title": "t"}).status == 401
+    try_all_doors(stack)

@@ -55,4 +55,4 @@ class Admission(NamedTuple):
     def _scope(self, route: Route) -> str | None:
         if not self.tokens:
             return None
-        return needed_scope(route.method, route.path, self.public_reads)
+        return needed_scope(route.operation.scope, self.public_reads)

@@ -12,9 +12,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from tasks_api.errors import ApiError
-from tasks_api.tokens import SCOPES, Token
+from tasks_api.tokens import SCOPES, Declared, Token
 
-_OPEN = frozenset({"/", "/health", "/livez", "/openapi.json"})
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -42,15 +41,11 @@ class Forbidden(ApiError):
         )
 
 
-def needed_scope(method: str, path: str, public_reads: bool) -> str | None:
-    """The scope that a request needs, if any."""
-    if path in _OPEN:  # other methods are none of theirs: 405
+def needed_scope(declared: Declared, public_reads: bool) -> str | None:
+    """The scope that a token needs for an operation which declares this, if there has to be one."""
+    if declared == "open" or (declared == "read" and public_reads):
         return None
-    if path.startswith(("/cache/", "/metrics")):
-        return "admin"
-    if method not in _READS:
-        return "write"
-    return None if public_reads else "read"
+    return declared
 
 
 class Guard:
@@ -65,9 +60,18 @@ class Guard:
         self._tokens = tokens
         self._public_reads = public_reads
 
-    def check(self, environ: Mapping[str, Any]) -> None:
-        """Return if the request may be served. Raises Unauthorized, Forbidden."""
-        needed = needed_scope(environ["REQUEST_METHOD"], environ["PATH_INFO"], self._public_reads)
+    def check(self, environ: Mapping[str, Any], declared: Declared | None) -> None:
+        """Return if the request may be served. Raises Unauthorized, Forbidden.
+
+        Args:
+            environ: of the request.
+            declared: by the operation that the router found for it, however its path was spelled;
+                None if it found none. Even that is told to no stranger.
+        """
+        if declared is None:
+            needed: str | None = "read" if environ["REQUEST_METHOD"] in _READS else "write"
+        else:
+            needed = needed_scope(declared, self._public_reads)
         if needed is None:
             return
         kind, _, secret = environ.get("HTTP_AUTHORIZATION", "").partition(" ")

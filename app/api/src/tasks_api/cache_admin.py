@@ -16,14 +16,14 @@ blueprint = Blueprint("cache", __name__, url_prefix="/cache")
 
 
 @blueprint.get("/stats")
-@describe({200: CacheStatistics}, errors=[_DOWN])
+@describe({200: CacheStatistics}, scope="admin", errors=[_DOWN])
 def statistics() -> Response:
     """Show the counters of Redis."""
     return json_response(services().cache.statistics())
 
 
 @blueprint.post("/clear")
-@describe({200: Message}, errors=[_DOWN])
+@describe({200: Message}, scope="admin", errors=[_DOWN])
 def clear() -> Response:
     """Empty the cache."""
     services().cache.clear()

@@ -15,6 +15,9 @@ from typing import Any
 
 _LOOK_UP_SECONDS = 1.0
 
+PROXIED = "tasks_api.proxied"
+"""Set in the WSGI environment of a request that a proxy of ours passed on."""
+
 current: ContextVar[str | None] = ContextVar("client_address", default=None)
 """The address of the client that the thread works for."""
 
@@ -39,6 +42,7 @@ class ClientAddresses:
         peer = _without_port(environ.get("REMOTE_ADDR") or "")
         client = peer
         if self._trusts(peer):
+            environ[PROXIED] = True
             # A proxy appends: what is before the last address is what the client itself said.
             said = environ.get("HTTP_X_FORWARDED_FOR", "").rpartition(",")[2].strip()
             client = said if _network(said) and "/" not in said else peer

@@ -98,6 +98,17 @@ class BodyTooLarge(ApiError):
         super().__init__(413, "body_too_large", "The request body is too large.")
 
 
+class LengthRequired(ApiError):
+    """411: the body came in chunks, and whether it came to its end nobody could tell."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            411,
+            "length_required",
+            "The request body must come with its Content-Length, not in chunks.",
+        )
+
+
 class IncompleteBody(ApiError):
     """400: the connection ended before the body did."""
 

@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from flask import Flask, request
+from werkzeug.exceptions import MethodNotAllowed
 
-from tasks_api import incoming, logs, metrics, request_id
+from tasks_api import incoming, logs, metrics, request_id, wellformed
 from tasks_api.answer import Answer
 from tasks_api.auth import Guard
 from tasks_api.client_address import ClientAddresses
@@ -23,12 +24,16 @@ from tasks_api.config import Config
 from tasks_api.cors import Cors
 from tasks_api.direct import DirectRoutes
 from tasks_api.errors import ApiError, as_answer
-from tasks_api.versions import unchanged
+from tasks_api.operations import scope_of
+from tasks_api.queries import VersionMismatch
+from tasks_api.tokens import Declared
+from tasks_api.versions import matches, unchanged
 
 Environ = dict[str, Any]
 
 _KEPT_WHEN_UNCHANGED = ("ETag", "Vary")
 _METHODS = {"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"}
+_REFUSALS = (401, 403)
 _NO_ROUTE = "none"
 
 
@@ -68,6 +73,8 @@ class Front:
         if method == "HEAD":  # is GET, but for the body
             environ["REQUEST_METHOD"] = "GET"
         answer, route = self._answer(environ, client)
+        if environ["REQUEST_METHOD"] == "GET" and answer.status == 200 and "ETag" in answer.headers:
+            answer = _if_wanted(environ, answer)
         self._finish(environ, answer)
         headers = answer.headers
         headers["X-Request-ID"] = identity
@@ -84,36 +91,66 @@ class Front:
     def _answer(self, environ: Environ, client: str) -> tuple[Answer, str]:
         """The answer, and the route that is counted."""
         try:
-            incoming.receive(environ, self._most_bytes)
+            comes = incoming.announce(environ)
+            wellformed.require(environ)
+            if comes:
+                incoming.receive(environ, self._most_bytes, client)
             self._rate.check(client)
-            if preflight := self._cors.preflight(environ):
-                return preflight, "preflight"
-            if self._guard:
-                self._guard.check(environ)
         except ApiError as error:
             return as_answer(error), _NO_ROUTE
-        found = self._direct.answer(environ) if self._direct else None
+        if preflight := self._cors.preflight(environ):
+            return preflight, "preflight"
+        found = self._direct.answer(environ, self._guard) if self._direct else None
         return found or self._ask_flask(environ)
 
     def _ask_flask(self, environ: Environ) -> tuple[Answer, str]:
         """What `Flask.wsgi_app` does, without writing the answer out and reading it again."""
         with self._flask.request_context(environ):
+            rule = request.url_rule
+            route = rule.rule if rule else _NO_ROUTE
+            if self._guard:
+                try:
+                    self._guard.check(environ, self._declared())
+                except ApiError as error:
+                    return as_answer(error), route
             try:
                 response = self._flask.full_dispatch_request()
             except Exception as error:
                 response = self._flask.handle_exception(error)
-            route = request.url_rule.rule if request.url_rule else _NO_ROUTE
             answer = Answer(response.status_code, response.get_data(), dict(response.headers))
         if not answer.body:
             answer.headers.pop("Content-Type", None)
         return answer, route
 
+    def _declared(self) -> Declared | None:
+        """What the route of the current request declares, if there is one.
+
+        That a path which is open for other methods has not this one is no secret either.
+        """
+        rule, error = request.url_rule, request.routing_exception
+        if isinstance(error, MethodNotAllowed) and error.valid_methods:
+            adapter = self._flask.url_map.bind_to_environ(request.environ)
+            other, _ = adapter.match(method=next(iter(error.valid_methods)), return_rule=True)
+            found = scope_of(self._flask.view_functions[other.endpoint])
+            return found if found == "open" else None
+        return scope_of(self._flask.view_functions[rule.endpoint]) if rule else None
+
     def _finish(self, environ: Environ, answer: Answer) -> None:
-        reads = environ["REQUEST_METHOD"] == "GET"  # what was written is not "not modified"
-        wanted = reads and environ.get("HTTP_IF_NONE_MATCH")
-        if wanted and answer.status == 200 and unchanged(answer.headers.get("ETag", ""), wanted):
-            kept = [name for name in _KEPT_WHEN_UNCHANGED if name in answer.headers]
-            answer.headers = {name: answer.headers[name] for name in kept}
-            answer.status, answer.body = 304, b""
         self._compression.apply(environ, answer)
+        if "HTTP_AUTHORIZATION" in environ or answer.status in _REFUSALS:
+            # Only its client may keep it, and asks each time whether it still holds.
+            answer.headers["Cache-Control"] = "private, no-cache"
         self._cors.mark(environ, answer)
+
+
+def _if_wanted(environ: Environ, answer: Answer) -> Answer:
+    """The answer to a read, or another if that is not the version that the client wants."""
+    tag = answer.headers["ETag"]
+    if_match = environ.get("HTTP_IF_MATCH")
+    if if_match is not None and not matches(tag, if_match):
+        return as_answer(VersionMismatch())
+    if_none_match = environ.get("HTTP_IF_NONE_MATCH")
+    if if_none_match and unchanged(tag, if_none_match):
+        kept = {k: v for k, v in answer.headers.items() if k in _KEPT_WHEN_UNCHANGED}
+        return Answer(304, b"", kept)
+    return answer

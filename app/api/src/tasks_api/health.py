@@ -18,7 +18,7 @@ blueprint = Blueprint("health", __name__)
 
 # Not strict: a request line without a path, as in `GET http://host`, is one for the root.
 @blueprint.get("/", strict_slashes=False)
-@describe({200: Index})
+@describe({200: Index}, scope="open")
 def index() -> Response:
     """Describe the API."""
     environment = services().config.environment
@@ -26,7 +26,7 @@ def index() -> Response:
 
 
 @blueprint.get("/health")
-@describe({200: Health, 503: Health}, shows={503: {"database": "unhealthy"}})
+@describe({200: Health, 503: Health}, scope="open", shows={503: {"database": "unhealthy"}})
 def health() -> Response:
     """Tell the state of API, cache and database; 503 if tasks cannot be served."""
     _, database, cache, _ = services()
@@ -38,21 +38,21 @@ def health() -> Response:
 
 
 @blueprint.get("/livez")
-@describe({200: Liveness})
+@describe({200: Liveness}, scope="open")
 def livez() -> Response:
     """Tell that the process lives, asking nothing else."""
     return json_response(Liveness("alive"))
 
 
 @blueprint.get("/metrics")
-@describe({200: metrics.CONTENT_TYPE})
+@describe({200: metrics.CONTENT_TYPE}, scope="admin")
 def show_metrics() -> Response:
     """Show the counters, in Prometheus' text format."""
     return Response(metrics.exposition(), content_type=metrics.CONTENT_TYPE)
 
 
 @blueprint.get("/openapi.json")
-@describe({200: JSON})
+@describe({200: JSON}, scope="open")
 def describe_api() -> Response:
     """Describe the API for programs: OpenAPI 3.1."""
     return Response(openapi.document(Admission.of(services().config)), content_type=JSON)

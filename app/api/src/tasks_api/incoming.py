@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from typing import Any
 
-from tasks_api.errors import BodyTooLarge, Busy, IncompleteBody
-from tasks_api.turns import TURNS, NoRoom
+from tasks_api.bodies import BODIES
+from tasks_api.client_address import PROXIED
+from tasks_api.errors import BodyTooLarge, Busy, IncompleteBody, LengthRequired
+from tasks_api.turns import TURNS
 
 Environ = dict[str, Any]
 
@@ -16,44 +16,49 @@ BODY = "tasks_api.body"
 UNREAD = "tasks_api.unread"
 """Set in the WSGI environment if the body was not read to its end: the connection has to end."""
 
-_begun: dict[int, float] = {}
 
-
-def receive(environ: Environ, most_bytes: int) -> None:
-    """Put the request's body under BODY.
-
-    It may come slowly or never; the thread waits without a turn, until `silence` ends it.
-
-    Raises:
-        BodyTooLarge: 413, there is more than `most_bytes`.
-        Busy: 503, too many bodies are waited for.
-        IncompleteBody: 400, the client hung up before the end. The server does not tell where a
-        body in chunks was cut off; what is then taken is still one whole JSON object.
-    """
+def announce(environ: Environ) -> bool:
+    """Whether a body comes; until it is read, it is UNREAD."""
     environ[BODY] = b""
     length = environ.get("CONTENT_LENGTH") or "0"
     if not length.strip("0") and "HTTP_TRANSFER_ENCODING" not in environ:
-        return
+        return False
     environ[UNREAD] = True
-    if length.isdecimal() and int(length) > most_bytes:
-        raise BodyTooLarge
-    thread = threading.get_ident()
-    _begun[thread] = time.monotonic()
-    try:
-        with TURNS.waiting():
-            body = environ["wsgi.input"].read(most_bytes + 1)
-    except NoRoom:
-        raise Busy from None
-    finally:
-        del _begun[thread]
+    return True
+
+
+def receive(environ: Environ, most_bytes: int, client: str) -> None:
+    """Put the body that was announced under BODY.
+
+    It may come slowly or never; the thread waits without a turn, until `silence` ends it, or it has
+    to make way for others, see `bodies`.
+
+    Raises:
+        BodyTooLarge: 413, there is more than `most_bytes`.
+        Busy: 503, it was given up for others.
+        IncompleteBody: 400, the client hung up before the end.
+        LengthRequired: 411, it came in chunks, and not from a proxy of ours.
+    """
+    most: int | None
+    if "HTTP_TRANSFER_ENCODING" in environ:
+        # To the server's `read` a broken chunk, or a connection's end between two, is the body's end;
+        # only without a limit it tells: all that came is gone then. Our proxies have a limit.
+        if PROXIED not in environ:
+            raise LengthRequired
+        most, least = None, 1
+    else:
+        most, least = most_bytes + 1, int(environ["CONTENT_LENGTH"])
+        # A proxy of ours breaks off where its own limit is, and tells its client so; to end the
+        # connection before would look to it like a server that fails.
+        if least > most_bytes and PROXIED not in environ:
+            raise BodyTooLarge
+    with TURNS.waiting(must=True), BODIES.wait(environ, client) as wait:
+        body = environ["wsgi.input"].read(most)
+    if wait.given_up:
+        raise Busy
     if len(body) > most_bytes:
         raise BodyTooLarge
-    if "HTTP_TRANSFER_ENCODING" not in environ and len(body) < int(length):
+    if len(body) < least:
         raise IncompleteBody
     del environ[UNREAD]
     environ[BODY] = body
-
-
-def longest_wait() -> float:
-    """For how many seconds a body has been waited for; 0 if none is."""
-    return time.monotonic() - min(list(_begun.values()), default=time.monotonic())

@@ -14,7 +14,16 @@ LARGEST_ID = 2**31 - 1
 """PostgreSQL's `integer`, the type of a task's id."""
 
 # Patterns mean the same to Python, to ECMA-262, which JSON Schema follows, and to Rust: \\s would not.
-_BLANK = r"\u0001-\u0020\u007f-\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
+# What shows nothing, which `tests/api/test_bad_input.py` compares with Unicode's own data: controls,
+# spaces, formats (categories C and Z), default ignorables and blank letters. Beyond U+FFFF the
+# characters themselves, for which there is no escape that all three know.
+_BLANK = (
+    r"\u0001-\u0020\u007f-\u00a0\u00ad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u115f"
+    r"\u1160\u1680\u17b4\u17b5\u180b-\u180f\u2000-\u200f\u2028-\u202f\u205f-\u206f\u2800\u3000\u3164"
+    r"\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb"
+    "\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d159\U0001d173-\U0001d17a"
+    "\U000e0000-\U000e0fff"
+)
 
 # Each description says what a value must be, also to who sent another one. PostgreSQL's text cannot
 # hold NUL.

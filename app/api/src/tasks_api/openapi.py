@@ -19,14 +19,15 @@ from tasks_api import __version__
 from tasks_api.admission import Admission
 from tasks_api.answers import Error
 from tasks_api.models import NAMES, Id, Task
-from tasks_api.operations import IF_NONE_MATCH, Route, routes, summary
+from tasks_api.operations import CONDITIONS, Route, routes, summary
 from tasks_api.outcomes import HEADERS, content, reference, responses
 
 _ABOUT = """Tasks in PostgreSQL, with a Redis cache beside it.
 
 Every path with GET takes HEAD too, and every path takes OPTIONS. Every error, but the 503 of
 /health, is of the shape Error: also 404 for a path that is not here, 405 with the header Allow for
-a method that a path does not take, 413 for any request with too large a body, and 500."""
+a method that a path does not take, 411 for any request with a body in chunks, 413 with too large a
+body, 501 with a method or transfer coding that nothing here knows, and 500."""
 
 
 @cache
@@ -94,7 +95,7 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
             "description": header.description,
             "schema": {"type": "string", **header.schema},
         }
-        for header in (*operation.headers, *([IF_NONE_MATCH] if operation.tagged else []))
+        for header in (*operation.headers, *(CONDITIONS if operation.tagged else ()))
     ]
     return path + query + headers
 

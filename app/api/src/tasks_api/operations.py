@@ -11,6 +11,7 @@ from flask import current_app
 from msgspec import Struct
 
 from tasks_api.errors import ApiError
+from tasks_api.tokens import Declared
 
 View = TypeVar("View", bound=Callable[..., Any])
 Shape = type[Struct] | tuple[type[Struct], ...] | str
@@ -26,28 +27,31 @@ class Header(NamedTuple):
 
 IF_MATCH = Header(
     "If-Match",
-    "ETags of the task: do it only if it has one of these versions.",
+    "ETags, or `*`: only if it has one of these versions. A list's are weak, and never match.",
     {"examples": ['"2026-01-31T12:00:00.123456"']},
 )
 IF_NONE_MATCH = Header(
     "If-None-Match",
-    "ETags: answer only if it is another version.",
+    "ETags, or `*`: only if it has none of these versions.",
     {"examples": ['"2026-01-31T12:00:00.123456"']},
 )
+CONDITIONS = (IF_MATCH, IF_NONE_MATCH)
 
 
 @dataclass(frozen=True)
 class Operation:
     """One view.
 
-    `answers` names the declaration of the answer for each status, or its content type where that is
-    none of ours; `shows` is what its example says other than the declaration's. `errors` are all
-    that it may answer instead. A `tagged` answer has an ETag and minds If-None-Match. `sends` are
-    further headers of a successful answer. `links` are operations on the task that is answered,
-    with the parameters they take from the answer beside its id.
+    `scope` is what a token needs, where tokens are asked for. `answers` names the declaration of the
+    answer for each status, or its content type where that is none of ours; `shows` is what its
+    example says other than the declaration's. `errors` are all that it may answer instead. A `tagged`
+    answer has an ETag and minds If-Match and If-None-Match. `sends` are further headers of a
+    successful answer. `links` are operations on the task that is answered, with the parameters they
+    take from the answer beside its id.
     """
 
     answers: dict[int, Shape]
+    scope: Declared
     shows: dict[int, dict[str, Any]] = field(default_factory=dict)
     errors: Iterable[ApiError] = ()
     query: type[Struct] | None = None
@@ -82,14 +86,22 @@ class Route(NamedTuple):
 _operations: dict[Any, Operation] = {}
 
 
-def describe(answers: dict[int, Shape], **details: Any) -> Callable[[View], View]:
+def describe(
+    answers: dict[int, Shape], *, scope: Declared, **details: Any
+) -> Callable[[View], View]:
     """Describe a view; the arguments are those of Operation."""
 
     def remember(view: View) -> View:
-        _operations[view] = Operation(answers, **details)
+        _operations[view] = Operation(answers, scope, **details)
         return view
 
     return remember
+
+
+def scope_of(view: object) -> Declared:
+    """The scope that a view declares; the highest for one that declares none."""
+    operation = _operations.get(view)
+    return operation.scope if operation else "admin"
 
 
 def routes() -> list[Route]:

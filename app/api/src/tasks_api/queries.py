@@ -6,12 +6,12 @@ ISO 8601), and goes into cache and answers as it is.
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import NamedTuple
 
 from tasks_api.database import Database
 from tasks_api.errors import ApiError, TaskNotFound
 from tasks_api.models import NAMES
+from tasks_api.versions import Wanted
 
 _COLUMNS = ", ".join(NAMES)
 _LIST = f"""
@@ -26,6 +26,7 @@ _CHANGE = f"WITH t AS ({{}} {RETURNING}) {SHOWN}"
 # updated_at must move on every change, even when the clock was set back.
 _TOUCH = "updated_at = greatest(now() AT TIME ZONE 'UTC', updated_at + interval '1 microsecond')"
 _IF_VERSION = " AND updated_at = ANY(%s::timestamp[])"
+_UNLESS_VERSION = " AND updated_at <> ALL(%s::timestamp[])"
 _EXISTS = "SELECT 1 FROM tasks WHERE id = %s"
 _PROBE = "SELECT 1 FROM tasks LIMIT 1"
 
@@ -38,10 +39,12 @@ class Task(NamedTuple):
 
 
 class VersionMismatch(ApiError):
-    """412: the task is not, or no longer, of a version the client named in If-Match."""
+    """412: it is of no version that the client named in If-Match, or of one in If-None-Match."""
 
     def __init__(self) -> None:
-        super().__init__(412, "version_mismatch", "The task has changed: read it again.")
+        super().__init__(
+            412, "version_mismatch", "It is not of the version that was asked for: read it again."
+        )
 
 
 def list_tasks(database: Database) -> bytes:
@@ -76,24 +79,24 @@ def create_task(database: Database, values: dict[str, object]) -> Task:
 
 
 def update_task(
-    database: Database, task_id: int, values: dict[str, object], versions: list[datetime] | None
+    database: Database, task_id: int, values: dict[str, object], wanted: Wanted
 ) -> Task:
-    """Set validated `values` of one task; with `versions`, only if it has one of them.
+    """Set validated `values` of one task, if its version is a wanted one.
 
     Raises TaskNotFound, VersionMismatch.
     """
     names = [name for name in NAMES if name in values]
     assignments = ", ".join(f"{name} = %s" for name in names)
     statement = f"UPDATE tasks SET {assignments}, {_TOUCH} WHERE id = %s"
-    return _change(database, statement, [values[name] for name in names], task_id, versions)
+    return _change(database, statement, [values[name] for name in names], task_id, wanted)
 
 
-def delete_task(database: Database, task_id: int, versions: list[datetime] | None) -> Task:
-    """Delete one task and return what it was; with `versions`, only if it has one of them.
+def delete_task(database: Database, task_id: int, wanted: Wanted) -> Task:
+    """Delete one task and return what it was, if its version is a wanted one.
 
     Raises TaskNotFound, VersionMismatch.
     """
-    return _change(database, "DELETE FROM tasks WHERE id = %s", [], task_id, versions)
+    return _change(database, "DELETE FROM tasks WHERE id = %s", [], task_id, wanted)
 
 
 def probe(database: Database) -> None:
@@ -106,14 +109,16 @@ def _change(
     statement: str,
     parameters: list[object],
     task_id: int,
-    versions: list[datetime] | None,
+    wanted: Wanted,
 ) -> Task:
     parameters = [*parameters, task_id]
-    if versions is not None:
-        statement, parameters = statement + _IF_VERSION, [*parameters, versions]
+    if wanted.only is not None:
+        statement, parameters = statement + _IF_VERSION, [*parameters, wanted.only]
+    if wanted.never:
+        statement, parameters = statement + _UNLESS_VERSION, [*parameters, wanted.never]
     row = database.write(_CHANGE.format(statement), parameters)
     if row is None:
-        if versions is not None and database.read(_EXISTS, (task_id,)):
+        if (wanted.only is not None or wanted.never) and database.read(_EXISTS, (task_id,)):
             raise VersionMismatch
         raise TaskNotFound
     return Task(row[0], bytes(row[1], "utf-8"))

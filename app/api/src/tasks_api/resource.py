@@ -5,7 +5,6 @@ Flask calls these operations from its views, and the layer ahead of it calls the
 
 from __future__ import annotations
 
-from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -76,27 +75,23 @@ class Tasks:
         """PUT /tasks/<id>."""
         number = task_id(id)
         values = _TASK_CHANGES.check_some(read_object(environ))
-        versions = _versions(environ)
+        wanted = wanted_versions(environ)
         with self._rows.changing(number), self._cache.writing(number):
-            task = queries.update_task(self._database, number, values, versions)
+            task = queries.update_task(self._database, number, values, wanted)
         return _changed("updated", task)
 
     def delete(self, environ: Environ, id: str) -> Answer:
         """DELETE /tasks/<id>."""
         number = task_id(id)
-        versions = _versions(environ)
+        wanted = wanted_versions(environ)
         with self._rows.changing(number), self._cache.writing(number):
-            task = queries.delete_task(self._database, number, versions)
+            task = queries.delete_task(self._database, number, wanted)
         return _changed("deleted", task)
 
     def _page(self, query: dict[str, str]) -> Answer:
         wanted = TaskQuery(**_TASK_QUERY.check(query))
         tasks, cursor = paging.read_page(self._database, wanted)
         return _answer(encode(answers.paged(tasks, cursor)), list_tag(tasks))
-
-
-def _versions(environ: Environ) -> list[datetime] | None:
-    return wanted_versions(environ.get("HTTP_IF_MATCH"), environ.get("HTTP_IF_NONE_MATCH"))
 
 
 def _changed(what: str, task: queries.Task, status: int = 200) -> Answer:

@@ -15,6 +15,7 @@ import granian.server.mp
 from flask import Flask
 
 from tasks_api import leaving
+from tasks_api.bodies import PROTOCOL
 from tasks_api.front import Front
 from tasks_api.incoming import UNREAD
 from tasks_api.turns import TURNS
@@ -53,6 +54,7 @@ def callback(application: Flask, *_: Any) -> Callable[[Any, Environ], None]:
     def serve(protocol: Any, scope: Environ) -> None:
         TURNS.begin()
         environ = _ENVIRON | scope
+        environ[PROTOCOL] = protocol
         may_rest = False
         try:
             answer = front.respond(environ)

@@ -8,7 +8,7 @@ from tasks_api import body, idempotency, queries
 from tasks_api.answers import OneTask, TaskChanged, TaskList, TaskPage
 from tasks_api.errors import TaskNotFound, Unavailable, Unprocessable
 from tasks_api.models import NewTask, TaskChanges
-from tasks_api.operations import IF_MATCH, Header, describe
+from tasks_api.operations import CONDITIONS, Header, describe
 from tasks_api.paging import TaskQuery
 from tasks_api.responses import response
 from tasks_api.rows import TaskLocked
@@ -32,7 +32,13 @@ blueprint = Blueprint("tasks", __name__)
 
 
 @blueprint.get("/tasks")
-@describe({200: (TaskList, TaskPage)}, errors=[_BAD_QUERY, _DOWN], query=TaskQuery, tagged=True)
+@describe(
+    {200: (TaskList, TaskPage)},
+    scope="read",
+    errors=[_BAD_QUERY, queries.VersionMismatch(), _DOWN],
+    query=TaskQuery,
+    tagged=True,
+)
 def list_tasks() -> Response:
     """List all tasks, newest first; with a query, some of them in pages.
 
@@ -43,7 +49,12 @@ def list_tasks() -> Response:
 
 
 @blueprint.get("/tasks/<id>")
-@describe({200: OneTask}, errors=[TaskNotFound(), _DOWN], tagged=True)
+@describe(
+    {200: OneTask},
+    scope="read",
+    errors=[TaskNotFound(), queries.VersionMismatch(), _DOWN],
+    tagged=True,
+)
 def get_task(id: str) -> Response:
     """Show one task."""
     return response(services().tasks.show(request.environ, id))
@@ -52,6 +63,7 @@ def get_task(id: str) -> Response:
 @blueprint.post("/tasks")
 @describe(
     {201: TaskChanged},
+    scope="write",
     errors=[*body.ERRORS, _BAD_BODY, idempotency.KeyReused(), _DOWN],
     body=NewTask,
     headers=[_ONCE],
@@ -66,10 +78,11 @@ def create_task() -> Response:
 @blueprint.put("/tasks/<id>")
 @describe(
     {200: TaskChanged},
+    scope="write",
     shows={200: {"message": "Task updated successfully"}},
     errors=[*body.ERRORS, _NO_CHANGE, *_NOT_CHANGED],
     body=TaskChanges,
-    headers=[IF_MATCH],
+    headers=CONDITIONS,
     sends=["ETag"],
 )
 def update_task(id: str) -> Response:
@@ -80,9 +93,10 @@ def update_task(id: str) -> Response:
 @blueprint.delete("/tasks/<id>")
 @describe(
     {200: TaskChanged},
+    scope="write",
     shows={200: {"message": "Task deleted successfully"}},
     errors=_NOT_CHANGED,
-    headers=[IF_MATCH],
+    headers=CONDITIONS,
     sends=["ETag"],
 )
 def delete_task(id: str) -> Response:

@@ -5,9 +5,13 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass, field
+from typing import Literal
 
 SCOPES = ("read", "write", "admin")
 """Each includes the ones before it."""
+
+Declared = Literal["open", "read", "write", "admin"]
+"""What an operation says of the token that it needs: `open` is none."""
 
 SHORTEST_SECRET = 16
 """Characters a token has at least."""

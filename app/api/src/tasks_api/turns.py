@@ -40,7 +40,7 @@ class Turns:
         """How many threads work at a time."""
         self.room = _NO_LIMIT
         """How many may wait at a time, those apart that `must`."""
-        self._working = self._reserved = 0
+        self._working = self._reserved = self._room_taken = 0
         self._waits: dict[int, bool] = {}
         """The threads that wait, and whether they have been seen to."""
         self._lent: set[int] = set()
@@ -85,8 +85,10 @@ class Turns:
             return
         thread = threading.get_ident()
         with self._lock:
-            if len(self._waits) >= self.room and not must:
-                raise NoRoom("too many requests wait already")
+            if not must:
+                if self._room_taken >= self.room:
+                    raise NoRoom("too many requests wait already")
+                self._room_taken += 1
             self._waits[thread] = False
             if self._lender is None:
                 lender = threading.Thread(target=self._lend, name="turns", daemon=True)
@@ -98,6 +100,7 @@ class Turns:
             yield
         finally:
             with self._lock:
+                self._room_taken -= not must
                 del self._waits[thread]
                 if thread in self._lent:
                     self._lent.remove(thread)
