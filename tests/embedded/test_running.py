@@ -106,8 +106,7 @@ def test_no_program_runs_as_root(stack: Stack) -> None:
         assert "0" not in status["Uid"].split(), pid
         assert "0" not in status["Gid"].split(), pid
         assert not status["Groups"].strip(), pid
-        # At most reading past closed folders (CAP_DAC_READ_SEARCH, bit 2): pytest's are closed.
-        assert int(status["CapEff"], 16) & ~(1 << 2) == 0, pid
+        assert int(status["CapEff"], 16) == 0, pid
 
 
 def test_data_folder_is_closed_and_checksummed(stack: Stack) -> None:
