@@ -14,6 +14,7 @@ LOCK = $(if $(PIP_INDEX_URL),UV_DEFAULT_INDEX="$$PIP_INDEX_URL") $(BIN)/uv pip c
 INSTALL = pip install --quiet --disable-pip-version-check --require-hashes -r
 # Shows what a long step is and the seconds that it takes.
 STEP = $(PYTHON) playbooks/module_utils/stackwright/progress.py
+TEST_PACKAGES = nghttp2-client mmdebstrap debian-archive-keyring
 KNOWN = $(basename $(notdir $(wildcard inventories/*.yml)))
 REFUSE = $(error there is no inventories/$(ENV).yml; ENV is one of: $(KNOWN))
 PLAY = $(if $(filter $(ENV),$(KNOWN)),,$(REFUSE))$(BIN)/ansible-playbook -i inventories/$(ENV).yml $(if $(RUNTIME),-e stack_runtime=$(RUNTIME)) $(ARGS)
@@ -25,7 +26,7 @@ $(if $(NAMED),$(error Ansible replaces $$$(firstword $(NAMED)) in paths by its v
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help up down secrets docs validate render build start verify status logs engine base-images pin check format test bench bench-api lock licences outdated
+.PHONY: help up down secrets docs validate render build start verify status logs engine base-images pin check format test test-tools bench bench-api lock licences outdated
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -77,6 +78,10 @@ check: .venv/ready-dev ## format, lint, types and fast tests; ARGS="yamllint myp
 
 format: .venv/ready-dev ## format the Python sources
 	$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+test-tools: ## install the packages that tests need besides (Debian, Ubuntu; as root)
+	@$(STEP) 'Installing $(TEST_PACKAGES)' sh -ec 'apt-get -qq update; DEBIAN_FRONTEND=noninteractive \
+		apt-get -qq -o DPkg::Lock::Timeout=300 install --no-install-recommends $(TEST_PACKAGES)'
 
 test: .venv/ready-dev ## the whole test suite; what needs Docker runs where an engine answers
 	$(BIN)/pytest
