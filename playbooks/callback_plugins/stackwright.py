@@ -97,6 +97,7 @@ class CallbackModule(DefaultCallback):  # type: ignore[misc]
         """No banner for an include: the tasks it brings have their own."""
         if self._display.verbosity or not isinstance(task, TaskInclude):
             super().v2_playbook_on_task_start(task, is_conditional)
+        if not isinstance(task, TaskInclude) and task.action not in C._ACTION_DEBUG:
             self._ticker.begin(partial(self._print_task_banner, task))
         else:
             self._ticker.begin(None)

@@ -13,7 +13,8 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-SOON_SECONDS = 0.3  # what is over by then need not be announced
+SOON_SECONDS = 1.0  # what is over by then need not be announced
+_TICK_SECONDS = 0.25
 LINE_SECONDS = 10  # between lines where nothing can be redrawn
 _ERASE = "\r\x1b[K"
 
@@ -61,7 +62,7 @@ class Ticker:
 
     def _tick(self) -> None:
         while True:
-            time.sleep(SOON_SECONDS)
+            time.sleep(_TICK_SECONDS)
             with self.lock:
                 seconds = time.monotonic() - self._begin
                 if self._announce and seconds >= SOON_SECONDS:
