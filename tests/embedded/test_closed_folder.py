@@ -14,7 +14,7 @@ from stackwright.embedded.staging import home_of, remove_staging, staging_folder
 
 from tests.api.servers import open_folder
 from tests.embedded.conftest import SECRETS
-from tests.embedded.stacks import Stack
+from tests.embedded.stacks import Stack, lives
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root changes its user")
 NOBODY = pwd.getpwnam("nobody").pw_uid
@@ -61,7 +61,7 @@ def test_it_runs_under_any_umask_and_keeps_its_data(stack: Stack, parent: Path) 
     assert staged.stat().st_mode & 0o777 == 0o711
     assert modes(staged) == {(NOBODY, 0o400)}
     assert not stack.start().changed
-    for pid in stack.all_pids()[1:]:
+    for pid in filter(lives, stack.all_pids()[1:]):
         status = Path(f"/proc/{pid}/status").read_text()
         assert f"Uid:\t{NOBODY}\t{NOBODY}" in status
         assert "CapEff:\t0000000000000000" in status
