@@ -12,6 +12,9 @@ PEERS := tests/bench/peers/requirements
 LOCK = $(if $(PIP_INDEX_URL),UV_DEFAULT_INDEX="$$PIP_INDEX_URL") $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --custom-compile-command "make lock" $(ARGS)
 INSTALL = pip install --quiet --disable-pip-version-check --require-hashes -r
+# Shows what a long step is and the seconds that it takes.
+STEP = $(PYTHON) playbooks/module_utils/stackwright/progress.py
+TEST_PACKAGES = nghttp2-client mmdebstrap debian-archive-keyring
 KNOWN = $(basename $(notdir $(wildcard inventories/*.yml)))
 REFUSE = $(error there is no inventories/$(ENV).yml; ENV is one of: $(KNOWN))
 PLAY = $(if $(filter $(ENV),$(KNOWN)),,$(REFUSE))$(BIN)/ansible-playbook -i inventories/$(ENV).yml $(if $(RUNTIME),-e stack_runtime=$(RUNTIME)) $(ARGS)
@@ -23,7 +26,7 @@ $(if $(NAMED),$(error Ansible replaces $$$(firstword $(NAMED)) in paths by its v
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help up down destroy secrets docs validate render build start verify status logs engine base-images pin check check-python check-types check-ansible check-files check-tests format test bench bench-api lock licences outdated
+.PHONY: help up down destroy secrets docs validate render build start verify status logs engine base-images pin check format test test-tools bench bench-api lock licences outdated
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -75,26 +78,15 @@ outdated: .venv/ready-dev ## say which packages and base images are behind
 pin: .venv/ready ## record the digests of the registry's images in inventories/group_vars/all/digests.yml
 	$(PLAY) playbooks/pin_images.yml
 
-check: .venv/ready-dev ## format, lint, types and fast tests
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target check-python check-types check-ansible check-files check-tests
-
-check-python:
-	$(BIN)/ruff format --check . && $(BIN)/ruff check .
-
-check-types:
-	$(BIN)/mypy
-
-check-ansible:
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/ansible-lint --offline -q site.yml playbooks
-
-check-files:
-	$(BIN)/yamllint --strict . && $(BIN)/hadolint $$(git ls-files '*Dockerfile') && $(BIN)/shellcheck $$(git grep -lE '^#!/bin/(ba)?sh')
-
-check-tests:
-	$(BIN)/pytest -q -m "not slow and not docker" tests/unit
+check: .venv/ready-dev ## format, lint, types and fast tests; ARGS="yamllint mypy": only those
+	@$(BIN)/python -m tests.check $(ARGS)
 
 format: .venv/ready-dev ## format the Python sources
 	$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+test-tools: ## install the packages that tests need besides (Debian, Ubuntu; as root)
+	@$(STEP) 'Installing $(TEST_PACKAGES)' sh -ec 'apt-get -qq update; DEBIAN_FRONTEND=noninteractive \
+		apt-get -qq -o DPkg::Lock::Timeout=300 install --no-install-recommends $(TEST_PACKAGES)'
 
 test: .venv/ready-dev ## the whole test suite; what needs Docker runs where an engine answers
 	$(BIN)/pytest
@@ -119,19 +111,20 @@ lock: .venv/ready-dev ## pin all dependencies with their hashes; ARGS=--upgrade 
 	$(LOCK) -o requirements.txt requirements.in
 	$(LOCK) -o requirements-dev.txt requirements-dev.in
 	$(LOCK) -o $(PEERS).txt $(PEERS).in
+	@git diff --quiet -- requirements.txt app/api/requirements.txt requirements-dev.txt || exit 0; touch -c .venv/ready .venv/ready-dev
 
 .venv/ready: requirements.txt app/api/requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Stackwright needs Python 3.11 or newer: make PYTHON=python3.11 …")'
-	$(PYTHON) -m venv .venv
-	$(BIN)/$(INSTALL) requirements.txt
+	@$(STEP) 'Making .venv' $(PYTHON) -m venv .venv
+	@$(STEP) 'Installing the pinned Python packages into .venv' $(BIN)/$(INSTALL) requirements.txt
 	@touch $@
 
 .venv/ready-dev: .venv/ready requirements-dev.txt
-	$(BIN)/$(INSTALL) requirements-dev.txt
+	@$(STEP) 'Installing the tools that check and test into .venv' $(BIN)/$(INSTALL) requirements-dev.txt
 	@touch $@
 
 # The API benchmark's peers, apart from all that the project needs.
 .venv-bench/ready: $(PEERS).txt
-	$(PYTHON) -m venv .venv-bench
-	.venv-bench/bin/$(INSTALL) $(PEERS).txt
+	@$(STEP) 'Making .venv-bench' $(PYTHON) -m venv .venv-bench
+	@$(STEP) 'Installing the peers into .venv-bench' .venv-bench/bin/$(INSTALL) $(PEERS).txt
 	@touch $@

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from stackwright.embedded.staging import ROOT, remove_staging
 from stackwright.engine import probe_engine
 
 from tests.support.project import Project
@@ -19,6 +21,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(
                 pytest.mark.skip(reason=f"needs a Docker engine with Compose v2: {engine.reason}")
             )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_stays_staged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """As root, data of embedded environments in pytest's folders, which are closed, are kept in a folder of the system."""
+    yield
+    for link in ROOT.glob("*/environment"):
+        if link.readlink().is_relative_to(tmp_path_factory.getbasetemp()):
+            remove_staging(link.readlink())
 
 
 @pytest.fixture

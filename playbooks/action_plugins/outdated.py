@@ -22,7 +22,7 @@ class ActionModule(EnvironmentAction):
 
     def act(self, variables: Mapping[str, Any]) -> dict[str, Any]:
         """Ask the package index, the registries and, in the stand-ins that are here, the Debian mirror."""
-        values = self.settings(variables)
+        values = self.settings(variables, secrets=False)
         locks = {**LOCKS, "tools": layout.PROJECT / "requirements-dev.txt"}
         here = images_present(list(stand_ins(values["debian_mirror"]).values()))
         lines = [*python_lines(locks), *image_lines(values), *debian_lines(sorted(here))]

@@ -1,5 +1,7 @@
 """Screen output: Ansible's own, with each failure said once, and a summary of the environment at the end.
 
+A task is announced when it begins, as far as it takes a while, and the seconds that it takes are shown (see
+``stackwright.progress``); Ansible itself waits for the first result where skipped tasks are not to be seen.
 A task whose result has ``lines`` gets them printed below it. The summary shows what the result of
 ``verify_environment`` and the fact ``_stack`` say, and the seconds of each phase; without a verified environment there
 is none, so it never claims more than was proven.
@@ -8,13 +10,20 @@ is none, so it never claims more than was proven.
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from ansible import constants as C
 from ansible.playbook.task_include import TaskInclude
 from ansible.plugins.callback.default import CallbackModule as DefaultCallback
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
+
+from stackwright.progress import Ticker
 
 DOCUMENTATION = """
     name: stackwright
@@ -72,9 +81,15 @@ class CallbackModule(DefaultCallback):  # type: ignore[misc]
         self._phases: list[tuple[str, float]] = []
         self._stacks: dict[str, dict[str, Any]] = {}
         self._proven: dict[str, Mapping[str, Any]] = {}
+        self._ticker = Ticker()
+        display = self._display.display
+        self._display.display = lambda *arguments, **options: self._ticker.printing(
+            partial(display, *arguments, **options)
+        )
 
     def v2_playbook_on_play_start(self, play: Any) -> None:
         """Remember when each phase began."""
+        self._ticker.begin(None)
         self._phases.append((play.get_name().strip().lower(), time.monotonic()))
         super().v2_playbook_on_play_start(play)
 
@@ -82,6 +97,16 @@ class CallbackModule(DefaultCallback):  # type: ignore[misc]
         """No banner for an include: the tasks it brings have their own."""
         if self._display.verbosity or not isinstance(task, TaskInclude):
             super().v2_playbook_on_task_start(task, is_conditional)
+        if not isinstance(task, TaskInclude) and task.action not in C._ACTION_DEBUG:
+            self._ticker.begin(partial(self._print_task_banner, task))
+        else:
+            self._ticker.begin(None)
+
+    def _print_task_banner(self, task: Any) -> None:
+        """Once, whoever comes first: the result, or the time that the task takes."""
+        with self._ticker.lock:
+            if self._last_task_banner != task._uuid:
+                super()._print_task_banner(task)
 
     def v2_playbook_on_include(self, included_file: Any) -> None:
         """Which file was included interests only those who ask with -v."""
@@ -117,8 +142,7 @@ class CallbackModule(DefaultCallback):  # type: ignore[misc]
         if self._display.verbosity or "results" in values or not isinstance(message, str):
             super().v2_runner_on_failed(result, ignore_errors)
             return
-        if self._last_task_banner != result.task._uuid:
-            self._print_task_banner(result.task)
+        self._print_task_banner(result.task)
         self._handle_warnings(values)
         tail = values.get("stderr_lines") or []
         text = "\n".join(
@@ -137,6 +161,7 @@ class CallbackModule(DefaultCallback):  # type: ignore[misc]
 
     def v2_playbook_on_stats(self, stats: Any) -> None:
         """Ansible's recap, then one summary per verified environment."""
+        self._ticker.begin(None)
         ends = [begin for _, begin in self._phases[1:]] + [time.monotonic()]
         spans = [
             f"{name} {end - begin:.1f}"

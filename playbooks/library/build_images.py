@@ -6,11 +6,12 @@ question to the engine and asks no builder. Stand-in base images are built by ``
 ``docker compose build``, finished ones are pulled.
 
 Parameters: ``project_dir``; ``stand_ins``, stand-in references by kind (empty with a registry); ``images``, by service,
-each with ``reference`` and ``context`` (empty for images that are not built here); ``output_dir`` with the rendered
-docker-compose.yml; ``ca_bundle``, ``pip_index_url``, ``debian_mirror`` for the stand-ins. Paths are the host's.
-Returns ``changed``, ``present`` and ``obtained`` (references), and ``images``: by service those that are there, as
-reference, identity and time of creation. Fails with ``msg`` in one sentence and ``stderr``. The action plugin of the
-same name adds the bills of materials.
+each with ``reference`` and ``context`` (empty for images that are not built here); ``only``, references beyond which
+nothing is obtained (by default all are); ``output_dir`` with the rendered docker-compose.yml; ``ca_bundle``,
+``pip_index_url``, ``debian_mirror`` for the stand-ins. Paths are the host's.
+Returns ``changed``, ``present``, ``obtained`` and ``lacking`` (references), and ``images``: by service those that are
+there, as reference, identity and time of creation. Fails with ``msg`` in one sentence and ``stderr``. The action plugin
+of the same name adds the bills of materials.
 """
 
 from __future__ import annotations
@@ -87,29 +88,30 @@ def listed_as(reference: str) -> str:
     return f"{folder}{slash}{last.partition(':')[0]}@{digest}"
 
 
-def obtain(parameters: dict[str, Any], lacking: list[str]) -> None:
-    """Build or pull what is lacking: base images first, then those of the services."""
+def obtain(parameters: dict[str, Any], wanted: list[str], later: set[str]) -> None:
+    """Build or pull what is wanted: base images first, then those of the services. Leaves what is for ``later``."""
     images = parameters["images"]
     built = {
-        name for name, image in images.items() if image["context"] and image["reference"] in lacking
+        name for name, image in images.items() if image["context"] and image["reference"] in wanted
     }
-    bases = {
+    stand_ins = {
         kind: reference
         for kind, reference in parameters["stand_ins"].items()
-        if reference in lacking
+        if reference not in later
     }
+    bases = set(stand_ins.values()) & set(wanted)
     if bases:
         insist(
             "building the stand-in base images",
             ["sh", f"{parameters['project_dir']}/app/base/build"]
-            + [f"{kind}={reference}" for kind, reference in parameters["stand_ins"].items()],
+            + [f"{kind}={reference}" for kind, reference in stand_ins.items()],
             CA_BUNDLE=parameters["ca_bundle"],
             PIP_INDEX_URL=parameters["pip_index_url"],
             DEBIAN_MIRROR=parameters["debian_mirror"],
         )
     for image in images.values():
         reference = image["reference"]
-        if not image["context"] and reference in lacking and reference not in bases.values():
+        if not image["context"] and reference in wanted and reference not in bases:
             insist(f"pulling {reference}", ["docker", "pull", "--quiet", reference])
     if built:
         compose_file = f"{parameters['output_dir']}/docker-compose.yml"
@@ -137,6 +139,7 @@ def main() -> None:
             "ca_bundle": {"type": "str", "default": ""},
             "pip_index_url": {"type": "str", "default": "", "no_log": True},
             "debian_mirror": {"type": "str", "required": True},
+            "only": {"type": "list", "elements": "str"},
         },
         supports_check_mode=True,
     )
@@ -150,8 +153,10 @@ def main() -> None:
         if lacking or not services:
             stand_ins = [ref for ref in parameters["stand_ins"].values() if ref not in services]
             lacking += sorted(set(stand_ins) - engine_images(stand_ins).keys(), key=stand_ins.index)
-        if lacking and not module.check_mode:
-            obtain(parameters, lacking)
+        only = parameters["only"]
+        wanted = [reference for reference in lacking if only is None or reference in only]
+        if wanted and not module.check_mode:
+            obtain(parameters, wanted, set(lacking) - set(wanted))
             there = engine_images(services)
     except CommandFailedError as failed:
         module.fail_json(
@@ -159,7 +164,9 @@ def main() -> None:
         )
     present = [reference for reference in services if reference not in lacking]
     facts = {name: (ref, *there[ref]) for name, ref in images.items() if ref in there}
-    module.exit_json(changed=bool(lacking), present=present, obtained=lacking, images=facts)
+    module.exit_json(
+        changed=bool(wanted), present=present, obtained=wanted, lacking=lacking, images=facts
+    )
 
 
 if __name__ == "__main__":

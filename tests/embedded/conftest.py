@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.api.servers import open_folder
 from tests.embedded.stacks import Stack
 
 PASSWORD = " p\"a's%s %(here)s $HOME ${x} \\ é🎉:#;`id` "
@@ -22,9 +23,9 @@ FOLDER = "o \"u't %s %(here)s ;x #é \\ d"
 
 
 @pytest.fixture(scope="session")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def running() -> Iterator[Stack]:
     stack = Stack(
-        tmp_path_factory.mktemp("s") / FOLDER,
+        open_folder() / FOLDER,
         api_port=11410,
         secrets_delivery="file",
         db_app_user="tasks_app",

@@ -135,6 +135,20 @@ class TestVault:
             "vault.yml is encrypted with Ansible Vault and is damaged or cut off: put back a copy of it"
         )
 
+    @pytest.mark.parametrize("playbook", ["status", "logs", "outdated", "stop"])
+    def test_what_needs_no_secret_asks_for_no_password(self, prod: Project, playbook: str) -> None:
+        assert prod.render(*self.INVENTORY).returncode == 0
+        for lock in ("requirements.txt", "requirements-dev.txt"):
+            prod.write(lock, "")
+        nowhere = "http://127.0.0.1:9"  # the discard port
+        nobody = {"PIP_INDEX_URL": nowhere, "https_proxy": nowhere, "DOCKER_HOST": "unix:///none"}
+        prod.password_file.write_text("not this one", encoding="utf-8")
+        for given in ([], ["--vault-password-file", str(prod.password_file)]):
+            arguments = (*self.INVENTORY, *given)
+            run = prod.run(f"playbooks/{playbook}.yml", *arguments, variables=nobody)
+            assert run.returncode == 0, run.output
+            assert "prod" in run.output
+
     def test_with_its_password_prod_is_written_and_the_secret_is_nowhere_but_in_its_files(
         self, prod: Project
     ) -> None:

@@ -20,7 +20,7 @@ PROJECT = Path(__file__).parents[2]
 ENGINE = PROJECT / "playbooks/tasks/engine"
 WORKING = {
     "engine": "20.10.24", "compose": "2.40.3", "denied": False, "dockerd": True,
-    "systemd": False, "root": True, "apt": True, "machine": os.uname().machine,
+    "systemd": False, "root": True, "mmdebstrap": True, "apt": True, "machine": os.uname().machine,
     "system": "Debian GNU/Linux 12 (bookworm)",
 }  # fmt: skip
 MISSING = {**WORKING, "engine": "", "compose": "", "dockerd": False}
@@ -92,6 +92,15 @@ def test_what_works_is_left_alone(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout
     assert "Docker Engine 20.10.24 and Compose 2.40.3 answer." in done.stdout
     assert "ok=2    changed=0" in done.stdout
+
+
+def test_what_the_next_command_needs_is_a_part_on_this_machine_too(tmp_path: Path) -> None:
+    found = {**WORKING, "mmdebstrap": False, "root": False}
+    done = play(tmp_path, "--extra-vars", "base_images=distro", found=found)
+    assert done.returncode == 2
+    assert "what builds stand-in base images instead is installed by root" in done.stdout
+    done = play(tmp_path, "--extra-vars", "base_images=registry", found=found)
+    assert done.returncode == 0, done.stdout
 
 
 @pytest.mark.docker

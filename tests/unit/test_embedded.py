@@ -35,7 +35,7 @@ TEXT = st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1)
 
 def make_program(**changes: Any) -> Program:
     program = Program(
-        "api-web", [sys.executable], {}, "nobody", 21450, "http", "/project", "shop", [], []
+        "api-web", [sys.executable], {}, "nobody", 21450, "http", "/project", "shop", []
     )
     return replace(program, **changes)
 

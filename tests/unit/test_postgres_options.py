@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 import subprocess
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from stackwright.embedded.binaries import postgres_tools
 from stackwright.postgres_options import postgres_options
 from stackwright.unprivileged import process_user, unprivileged_prefix
+
+from tests.api.servers import NOBODY, open_folder, postgres_program
 
 UNITS = {"kB": 1024, "MB": 1024**2}
 
@@ -50,15 +50,17 @@ def test_what_it_takes_for_itself_fits_the_limit(megabytes: int, connections: in
 
 @pytest.mark.parametrize("memory", ["64m", "1000000k", "3g", "512g"])
 @pytest.mark.parametrize("connections", [11, 2000])
-def test_postgresql_takes_them(memory: str, connections: int, tmp_path: Path) -> None:
+def test_postgresql_takes_them(memory: str, connections: int) -> None:
+    folder = open_folder()
     for name in ("postgresql.conf", "postgresql.auto.conf"):
-        (tmp_path / name).touch()
+        (folder / name).touch()
+        (folder / name).chmod(0o644)
     words = [
         word for item in options(memory, connections).items() for word in ("-c", "=".join(item))
     ]
-    prefix = unprivileged_prefix(process_user("nobody"), [postgres_tools(), tmp_path])
+    prefix = unprivileged_prefix(process_user(NOBODY))
     for name in options(memory, connections):
-        command = [*prefix, postgres_tools() / "postgres", "-D", tmp_path, *words, "-C", name]
+        command = [*prefix, postgres_program("postgres"), "-D", folder, *words, "-C", name]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert (done.returncode, done.stderr) == (0, "")
         assert done.stdout.strip()

@@ -153,13 +153,15 @@ class EnvironmentAction(ActionBase):  # type: ignore[misc]
         """Every setting by name; once ``settings`` were read, with the members of families in place of those."""
         return self._schema or load_schema(layout.SCHEMA_FILE)
 
-    def settings(self, variables: Mapping[str, Any]) -> dict[str, Any]:
-        """All settings as plain data, validated. Raises RefusedError."""
-        found = resolve_environment(variables, self._templar, self._loader)
+    def settings(self, variables: Mapping[str, Any], secrets: bool = True) -> dict[str, Any]:
+        """All settings as plain data, validated; see resolve_environment. Raises RefusedError."""
+        found = resolve_environment(variables, self._templar, self._loader, secrets)
         self._environment = found.environment
         self._schema = found.schema
         hidden = (
-            found.values[name] for name, setting in found.schema.items() if not setting.printable
+            found.values[name]
+            for name, setting in found.schema.items()
+            if not setting.printable and name in found.values
         )
         self._hidden = tuple(text for text in hidden if text)
         return found.values

@@ -21,6 +21,7 @@ import jinja2
 
 from . import layout
 from .catalogue import start_order
+from .embedded.staging import home_of
 from .images import Image
 from .leftovers import is_leftover
 from .postgres_options import postgres_options
@@ -109,6 +110,7 @@ def template_context(
 
     ``services`` are the enabled catalogue entries in start order, each with its ``name`` and its ``image`` (a dict of
     ``images.Image``). ``build_secrets`` names what only carries the build.
+    ``embedded_home`` is where embedded processes find secrets and data (see embedded.staging).
     ``project_from_output`` is the folder with ``app/`` seen from the output folder. By default the environment is on
     this machine and runs in Compose. Another host is ``remote``, and has the CA bundle of its builds beside the compose
     file.
@@ -132,6 +134,11 @@ def template_context(
         "project_from_output": os.path.relpath(place.sources, place.output),
         "remote": place.remote,
         "runtime": runtime,
+        "embedded_home": str(
+            place.output
+            if place.remote
+            else home_of(place.output, process_user(values["embedded_user"]))
+        ),
         "ca_bundle_file": f"./{CA_BUNDLE}" if place.remote else values["build_ca_bundle"],
         # One spelling, however Ansible was started: sys.executable may be python or python3.
         "python": str(Path(sys.prefix) / "bin" / "python"),

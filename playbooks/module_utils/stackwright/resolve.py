@@ -134,11 +134,16 @@ def look_at_environment(
 
 
 def resolve_environment(
-    task_vars: Mapping[str, Any], templar: Templar, loader: DataLoader
+    task_vars: Mapping[str, Any], templar: Templar, loader: DataLoader, secrets: bool = True
 ) -> Resolution:
-    """The host's environment, validated. Raises RefusedError with every problem found."""
+    """The host's environment, validated. Raises RefusedError with every problem found.
+
+    With ``secrets`` false it does without those that are missing or wrong, and ``values`` lacks them.
+    """
     extra = set(load_extra_vars(loader)) if context.CLIARGS.get("extra_vars") else set()
     found = look_at_environment(task_vars, templar, extra)
-    if found.problems:
-        raise RefusedError(found.environment, found.problems)
+    hidden = set() if secrets else {name for name, one in found.schema.items() if one.secret}
+    problems = [problem for problem in found.problems if problem.root not in hidden]
+    if problems:
+        raise RefusedError(found.environment, problems)
     return found

@@ -1,15 +1,10 @@
-"""Run a program as an unprivileged user, also from a checkout that only root may enter.
-
-PostgreSQL refuses to run as root. A plain change of user would lose access to a checkout below /root (mode 0700), so
-``setpriv`` (util-linux) leaves the one capability that reads past folder permissions, and only where it is needed.
-"""
+"""Run a program as an unprivileged user when we are root: PostgreSQL refuses root, and the others do not need it."""
 
 from __future__ import annotations
 
 import os
 import pwd
 import shutil
-from collections.abc import Iterable
 from pathlib import Path
 
 
@@ -32,15 +27,17 @@ def process_user(name: str) -> int | None:
         ) from None
 
 
-def _others_may_enter(path: Path) -> bool:
+def open_to_all(path: Path) -> bool:
+    """Whether every user may read a file, or pass through a folder; what is missing is made open."""
     resolved = path.resolve()
-    return all(
-        folder.stat().st_mode & 0o001 for folder in (resolved, *resolved.parents) if folder.is_dir()
-    )
+    if not all(folder.stat().st_mode & 0o001 for folder in resolved.parents if folder.is_dir()):
+        return False
+    needed = 0o001 if resolved.is_dir() else 0o004
+    return not resolved.exists() or bool(resolved.stat().st_mode & needed)
 
 
-def unprivileged_prefix(uid: int | None, paths: Iterable[Path]) -> list[str]:
-    """Words to put before a command that runs as ``uid`` and reads ``paths``; none when ``uid`` is None.
+def unprivileged_prefix(uid: int | None) -> list[str]:
+    """Words to put before a command that runs as ``uid``; none when ``uid`` is None.
 
     Raises UnprivilegedError where setpriv is missing.
     """
@@ -51,7 +48,5 @@ def unprivileged_prefix(uid: int | None, paths: Iterable[Path]) -> list[str]:
         raise UnprivilegedError(
             "running as root needs setpriv (package util-linux), or run as an ordinary user"
         )
-    words = [setpriv, f"--reuid={uid}", f"--regid={pwd.getpwuid(uid).pw_gid}", "--clear-groups"]
-    if not all(_others_may_enter(path) for path in paths):
-        words += ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
-    return [*words, "--"]
+    group = pwd.getpwuid(uid).pw_gid
+    return [setpriv, f"--reuid={uid}", f"--regid={group}", "--clear-groups", "--"]

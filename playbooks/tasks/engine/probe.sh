@@ -6,6 +6,7 @@
 #   compose  version of the Compose plugin (2 or newer), or ""
 #   systemd  true when systemd is process 1
 #   root     true when this user may install packages
+#   mmdebstrap  true when what builds stand-in base images is installed
 #   apt      true on Debian, Ubuntu and what calls itself like them
 #   machine  the kind of processor, as uname has it
 #   system   the distribution's name, for messages
@@ -19,13 +20,15 @@ said() { printf '%s' "$answer" | grep -qi "$1"; }
 answer=$(timeout 5 docker version --format '{{.Server.Version}}' 2>&1) && engine=$answer || engine=
 compose=$(timeout 5 docker compose version --short 2>/dev/null) || compose=
 case ${compose#v} in [2-9]* | [1-9][0-9]*) ;; *) compose= ;; esac
+mmdebstrap=false
+if command -v mmdebstrap >/dev/null && [ -e /usr/share/keyrings/debian-archive-keyring.gpg ]; then mmdebstrap=true; fi
 # shellcheck source=/dev/null
 family=$(. /etc/os-release 2>/dev/null && printf '%s %s' "${ID:-}" "${ID_LIKE:-}") || family=
 # shellcheck source=/dev/null
 system=$(. /etc/os-release 2>/dev/null && printf '%s' "${PRETTY_NAME:-}") || system=
 case " $family " in *" debian "* | *" ubuntu "*) apt=$(is command -v apt-get) ;; *) apt=false ;; esac
 
-printf '{"engine":"%s","denied":%s,"dockerd":%s,"compose":"%s","systemd":%s,"root":%s,"apt":%s,"machine":"%s","system":"%s"}\n' \
+printf '{"engine":"%s","denied":%s,"dockerd":%s,"compose":"%s","systemd":%s,"root":%s,"mmdebstrap":%s,"apt":%s,"machine":"%s","system":"%s"}\n' \
     "$(printf '%s' "$engine" | plain)" "$(is said 'permission denied')" "$(is command -v dockerd)" \
     "$(printf '%s' "${compose#v}" | plain)" "$(is test -d /run/systemd/system)" \
-    "$(is test "$(id -u)" -eq 0)" "$apt" "$(uname -m | plain)" "$(printf '%s' "${system:-$(uname -s)}" | plain)"
+    "$(is test "$(id -u)" -eq 0)" "$mmdebstrap" "$apt" "$(uname -m | plain)" "$(printf '%s' "${system:-$(uname -s)}" | plain)"

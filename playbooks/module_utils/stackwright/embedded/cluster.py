@@ -8,7 +8,6 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from .binaries import postgres_tools
 from .errors import EmbeddedError
 from .processes import process_ids, works_in
 from .program import Program
@@ -17,14 +16,19 @@ MAJOR_VERSION = "16"
 LOCK = "postmaster.pid"
 
 
-def prepare_cluster(program: Program, uid: int | None, prefix: Sequence[str]) -> None:
+def prepare_cluster(
+    program: Program, shown: Path, tools: Path, uid: int | None, prefix: Sequence[str]
+) -> None:
     """Make the data folder ready for a start. Raises EmbeddedError with what is in the way.
 
-    ``uid`` runs the server (None: we do), and ``prefix`` are the words that make a command run so.
+    ``shown`` is where people find it, a link if it is elsewhere. ``tools`` has initdb and postgres. ``uid`` runs the
+    server (None: we do), and ``prefix`` are the words that make a command run so.
     """
     data = Path(program.database["PGDATA"])
+    if data != shown:
+        _move(shown, data)
     if not data.exists() or not any(data.iterdir()):
-        _create(program, data, uid, prefix)
+        _create(program, data, tools, uid, prefix)
         return
     try:
         version = (data / "PG_VERSION").read_text().strip()
@@ -40,10 +44,27 @@ def prepare_cluster(program: Program, uid: int | None, prefix: Sequence[str]) ->
         _take_over(data, uid)
         # After a power cut the number in it may by now be another process's, and the server would not start.
         (data / LOCK).unlink(missing_ok=True)
-        _set_owner_password(program, data, prefix)
+        _set_owner_password(program, data, tools, prefix)
 
 
-def _create(program: Program, data: Path, uid: int | None, prefix: Sequence[str]) -> None:
+def _move(shown: Path, data: Path) -> None:
+    """Keep the data in ``data``, taking there what is in ``shown``, which becomes a link to it."""
+    if shown.is_symlink() and shown.readlink() != data:
+        raise EmbeddedError(
+            f"{shown} leads to the data of another checkout, {shown.readlink()}: move them to {data} if they are this "
+            "environment's, then remove the link"
+        )
+    if shown.is_dir() and not shown.is_symlink():
+        if data.exists():
+            raise EmbeddedError(f"there are data in {shown} and in {data}: remove those not wanted")
+        shutil.move(shown, data)
+    if not shown.is_symlink():
+        shown.symlink_to(data)
+
+
+def _create(
+    program: Program, data: Path, tools: Path, uid: int | None, prefix: Sequence[str]
+) -> None:
     """Run initdb beside the final place, then rename: an interrupted one leaves nothing that looks finished."""
     unfinished = data.with_name(f"{data.name}.new")
     shutil.rmtree(unfinished, ignore_errors=True)
@@ -57,7 +78,7 @@ def _create(program: Program, data: Path, uid: int | None, prefix: Sequence[str]
         stream.write(program.database_password + "\n")
     command = [
         *prefix,
-        str(postgres_tools() / "initdb"),
+        str(tools / "initdb"),
         f"--pgdata={unfinished}",
         f"--username={program.database['POSTGRES_USER']}",
         "--pwfile=/dev/stdin",
@@ -80,7 +101,7 @@ def _create(program: Program, data: Path, uid: int | None, prefix: Sequence[str]
     _sync(data.parent)
 
 
-def _set_owner_password(program: Program, data: Path, prefix: Sequence[str]) -> None:
+def _set_owner_password(program: Program, data: Path, tools: Path, prefix: Sequence[str]) -> None:
     """Let the owner in with the password of now: without a server, for that would ask for the one of before.
 
     The statement goes through a pipe, and no failure of it is logged with its text.
@@ -91,7 +112,7 @@ def _set_owner_password(program: Program, data: Path, prefix: Sequence[str]) -> 
     done = subprocess.run(
         [
             *prefix,
-            str(postgres_tools() / "postgres"),
+            str(tools / "postgres"),
             "--single",
             "-D",
             str(data),

@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import NoReturn
 
 from ..unprivileged import UnprivilegedError, process_user, unprivileged_prefix
-from .binaries import SYSTEM_PATH, find_binary, version_of
+from .binaries import SYSTEM_PATH, find_binary, postgres_tools, version_of
 from .cluster import prepare_cluster
 from .errors import EmbeddedError
 from .fingerprint import fingerprint
 from .folder import Folder
 from .processes import Started, boot_id, end_family, read_started, start_ticks
 from .program import Program, load_program
+from .staging import Staging
 
 CANNOT_START = 78  # EX_CONFIG of sysexits.h
 PATIENCE_SECONDS = 3.0
@@ -42,18 +43,18 @@ def main(script: str, name: str) -> int:
 
 def _become(folder: Folder, name: str) -> NoReturn:
     program = load_program(folder, name)
-    binary = find_binary(program.argv[0])
     uid = process_user(program.user)
+    staging = Staging(folder, program)
+    binary = staging.readable(find_binary(program.argv[0]))
     stop_signal = STOP_SIGNALS.get(program.probe, signal.SIGTERM)
     earlier = read_started(folder.record(name))
     if earlier is not None:
         # Server processes outlive a main process that was killed, and would keep the port.
         end_family(earlier, PATIENCE_SECONDS)
-    prefix = unprivileged_prefix(
-        uid, [binary, *_python_folders(program), *map(Path, program.reads)]
-    )
+    prefix = unprivileged_prefix(uid)
     if program.database:
-        prepare_cluster(program, uid, prefix)
+        tools = staging.readable(postgres_tools())
+        prepare_cluster(program, folder.data / "postgres", tools, uid, prefix)
     _note(folder, program, binary, stop_signal)
 
     # Whatever ends supervisord ends this too: nothing is left behind that nobody looks after.
@@ -62,15 +63,13 @@ def _become(folder: Folder, name: str) -> NoReturn:
     else:
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, stop_signal.value)
     environment = {"PATH": SYSTEM_PATH, "LANG": "C.UTF-8", "HOME": "/", **program.env}
+    if "PYTHONPATH" in program.env:
+        environment["PYTHONPATH"] = str(staging.readable(Path(program.env["PYTHONPATH"])))
+        environment |= staging.environment
     words = [*prefix, str(binary), *program.argv[1:]]
     os.chdir("/")
     sys.stdout.flush()
     os.execve(words[0], words, environment)
-
-
-def _python_folders(program: Program) -> list[Path]:
-    """Where an interpreter finds its libraries, beside what its link points to."""
-    return [Path(sys.prefix), Path(sys.base_prefix)] if program.argv[0] == sys.executable else []
 
 
 def _note(folder: Folder, program: Program, binary: Path, stop_signal: signal.Signals) -> None:

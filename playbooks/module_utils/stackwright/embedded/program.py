@@ -19,7 +19,7 @@ class Program:
 
     ``argv`` begins with ``postgres``, ``redis-server`` or an absolute path; ``env`` is the whole environment but for
     PATH, HOME and LANG; ``user`` runs it when we are root; ``environment`` is the environment's name, for messages;
-    ``reads`` and ``code`` are paths it reads, and a change below ``code`` or of one of ``files`` asks for a restart;
+    a change below one of the folders ``code`` or of one of ``files`` asks for a restart;
     ``database`` has PGDATA, and what app/database/roles asks for; ``login`` has the user and password_file with which
     people and verification look into it.
     """
@@ -32,7 +32,6 @@ class Program:
     probe: str
     project: str
     environment: str
-    reads: list[str]
     code: list[str]
     database: dict[str, str] = field(default_factory=dict, repr=False)
     files: list[str] = field(default_factory=list)

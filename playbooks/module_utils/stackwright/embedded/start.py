@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from ..verification.masking import Masker
 from .changes import Changes, find_changes
@@ -18,6 +19,7 @@ from .logs import size_of
 from .ports import check_ports
 from .processes import read_started
 from .program import Program, load_programs
+from .staging import Staging
 from .stop import end_leftovers
 
 
@@ -52,6 +54,8 @@ def start(folder: Folder, timeout: float, check: bool = False) -> Outcome:
             )
         folder.prepare()
         with only_one(folder, timeout):
+            data = [Path(program.database["PGDATA"]) for program in programs if program.database]
+            Staging(folder, programs[0]).fill(data)
             for program in programs:
                 if program.database:
                     write_password_file(folder, program)

@@ -9,6 +9,7 @@ from .daemon import end_daemon, find_daemon, only_one
 from .errors import EmbeddedError
 from .folder import Folder
 from .processes import Started, end_family, read_started
+from .staging import clear_staging
 
 KEPT = {"pgpass"}
 
@@ -27,6 +28,7 @@ def stop(folder: Folder, timeout: float, check: bool = False) -> list[str]:
             end_daemon(folder, daemon, timeout)
         end_leftovers(folder, timeout)
         _clean(folder)
+        clear_staging(folder.root.parent)
     return ran
 
 

@@ -32,7 +32,7 @@ class Transport:
         """A connection, not yet made: that happens with the first request."""
         host, port = url.hostname or "", url.port
         if url.scheme != "https":
-            return HTTPConnection(host, port, timeout=seconds)
+            return _Plain(host, port, timeout=seconds)
         return _Secured(self, host, port, seconds)
 
     def connect(self, host: str, port: int, seconds: float | None) -> ssl.SSLSocket:
@@ -58,6 +58,17 @@ class Transport:
             except (ssl.SSLError, ValueError):
                 raise OSError("the edge's authority cannot be read yet") from None
         return context
+
+
+class _Plain(HTTPConnection):
+    def connect(self) -> None:
+        """As ever, but localhost is this machine also without /etc/hosts, as in a bare chroot (RFC 6761, 6.3)."""
+        try:
+            super().connect()
+        except socket.gaierror:
+            if self.host != "localhost":
+                raise
+            self.sock = socket.create_connection(("127.0.0.1", self.port), self.timeout)
 
 
 class _Secured(HTTPSConnection):
