@@ -31,7 +31,9 @@ OPTIONS = "add --ask-vault-pass or --vault-password-file FILE, or set ANSIBLE_VA
 # Of AES, in bytes.
 BLOCK = 16
 # They work from what was rendered, or from settings that are no secrets.
-WITHOUT_SECRETS = {"docker_engine.yml", "logs.yml", "outdated.yml", "status.yml", "stop.yml"}
+WITHOUT_SECRETS = {
+    "destroy.yml", "docker_engine.yml", "logs.yml", "outdated.yml", "status.yml", "stop.yml",
+}  # fmt: skip
 
 
 def _is_whole(vault: bytes) -> bool:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from stackwright import layout
 from stackwright.embedded.folder import Folder
+from stackwright.embedded.staging import staging_folder
 from stackwright.embedded.start import start
 from stackwright.embedded.stop import stop
 
@@ -96,6 +97,28 @@ def test_nothing_goes_unconfirmed_and_data_only_with_a_second_word(gone: Gone) -
     assert [path.name for path in gone.output.iterdir()] == ["mine"]
     code, said = gone.destroy("-e", "destroy_confirm=dev", "-e", "destroy_data=dev")
     assert (code, "nothing is left of dev" in said) == (0, True), said
+
+
+def test_data_kept_outside_of_a_closed_folder_go_with_the_second_word_only(
+    tmp_path: Path,
+) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root runs processes as somebody else")
+    found = Gone(tmp_path / "out")
+    tmp_path.chmod(0o700)
+    code, said = found.play("playbooks/render.yml")
+    assert code == 0, said
+    start(found.folder, SECONDS)
+    staged = staging_folder(found.output)
+    assert (staged / "data/postgres/PG_VERSION").is_file()
+    code, said = found.destroy("-e", "destroy_confirm=dev")
+    assert (code, str(staged / "data") in said) == (0, True), said
+    assert [path.name for path in staged.iterdir() if path.name in ("code", "secrets")] == []
+    assert (staged / "data/postgres/PG_VERSION").is_file()
+    code, said = found.destroy("-e", "destroy_confirm=dev", "-e", "destroy_data=dev")
+    assert code == 0, said
+    assert not staged.exists()
+    assert not found.output.exists()
 
 
 def test_processes_are_found_when_folder_and_inventory_are_gone(gone: Gone) -> None:

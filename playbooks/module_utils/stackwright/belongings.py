@@ -16,6 +16,7 @@ from pathlib import Path
 from .embedded.daemon import end_daemon, find_daemon
 from .embedded.errors import EmbeddedError
 from .embedded.folder import Folder
+from .embedded.staging import clear_staging, staging_folder
 from .embedded.stop import stop
 from .folder_lock import lock_folder
 from .manifest import MANIFEST, NEXT_MANIFEST, check_places, known_hashes, read_record
@@ -29,6 +30,7 @@ KINDS = ("containers", "networks", "images", "processes", "files")
 DATA = ("volumes", "data")  # removed only when asked for
 EMBEDDED_DATA = "embedded/data"
 WRITTEN = ("verify.json", "edge-ca.crt", STARTED, MANIFEST, NEXT_MANIFEST)
+STAGED = ("code", "secrets")  # in the staging folder, beside the data
 WRITTEN_FOLDERS = ("sbom", "embedded/logs", "embedded/run")
 REMOVE_SECONDS = 180.0
 
@@ -129,12 +131,16 @@ def find_belongings(names: Names) -> Belongings:
             unknown = str(error)
     elif names.projects and "compose" in started_runtimes(root):
         unknown = "it ran in Docker, and there is no docker client"
-    data = root / EMBEDDED_DATA
+    staged = staging_folder(root)
     things = {
         **seen.things,
         "processes": processes,
-        "files": _files(root),
-        "data": [str(data)] if data.is_dir() and any(data.iterdir()) else [],
+        "files": _files(root) + [str(staged / name) for name in STAGED if (staged / name).exists()],
+        "data": [
+            str(data)
+            for data in (root / EMBEDDED_DATA, staged / "data")
+            if data.is_dir() and any(data.iterdir())
+        ],
     }
     return replace(seen, things=things, unknown=unknown)
 
@@ -168,7 +174,7 @@ def remove_belongings(names: Names, data: bool) -> list[str]:
     if any(text.startswith("processes") for text in wrong):
         return wrong  # they work with what is in the folder
     if data:
-        attempt("data", lambda: shutil.rmtree(root / EMBEDDED_DATA))
+        attempt("data", lambda: _remove_data(root))
     attempt("files", lambda: _remove_files(root, found["files"]))
     for folder in (EMBEDDED_DATA, "embedded", "."):
         with suppress(OSError):  # other things are in it, or it is not there
@@ -185,8 +191,20 @@ def _end_processes(folder: Folder) -> None:
         end_daemon(folder, daemon, REMOVE_SECONDS)
 
 
+def _remove_data(root: Path) -> None:
+    """Remove the data of the processes, wherever they were kept."""
+    if (root / EMBEDDED_DATA).is_dir():
+        shutil.rmtree(root / EMBEDDED_DATA)
+    if staging_folder(root).is_dir():
+        shutil.rmtree(staging_folder(root))
+
+
 def _remove_files(root: Path, files: list[str]) -> None:
     """Remove our files, and folders that are empty then; the manifest last, so that the next run knows the rest."""
+    clear_staging(root)
+    files = [path for path in files if not os.path.isabs(path)]
+    if not files:
+        return
     with lock_folder(root, LOCK_SECONDS):
         for path in sorted(files, key=lambda path: (path in (MANIFEST, NEXT_MANIFEST), path)):
             if path in WRITTEN_FOLDERS:
