@@ -92,10 +92,10 @@ test: .venv/ready-dev ## the whole test suite; what needs Docker runs where an e
 	$(BIN)/pytest
 
 docs: .venv/ready ## write docs/settings.md from the schema and the commented defaults
-	PYTHONPATH=playbooks/module_utils $(BIN)/python -m stackwright.settings_page
+	PYTHONPATH=playbooks/module_utils $(BIN)/python -m stackwright.settings.page
 
 licences: .venv/ready-dev ## write docs/licences.md from what is installed; after `make lock`
-	PYTHONPATH=playbooks/module_utils $(BIN)/python -m stackwright.licences_page
+	PYTHONPATH=playbooks/module_utils $(BIN)/python -m stackwright.images.licences_page
 
 bench: .venv/ready-dev ## measure cold start, no-op and rendering; ARGS="--write" writes docs/benchmarks.md
 	$(BIN)/python -m tests.bench $(ARGS)

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from stackwright.embedded.staging import ROOT, remove_staging
-from stackwright.engine import probe_engine
+from stackwright.runtimes.compose.engine import probe_engine
+from stackwright.runtimes.embedded.staging import ROOT, remove_staging
 
 from tests.support.project import Project
 

@@ -16,10 +16,10 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
 
 from ansible.utils.display import Display
-from stackwright.bills.reading import BillError
-from stackwright.bills.writing import write_missing_bills
-from stackwright.build_steps import build_steps
 from stackwright.environment_action import EnvironmentAction
+from stackwright.images.build_steps import build_steps
+from stackwright.images.sbom.reading import BillError
+from stackwright.images.sbom.writing import write_missing_bills
 
 
 class ActionModule(EnvironmentAction):

@@ -23,9 +23,9 @@ from ansible.utils.vars import load_extra_vars
 from ansible.vars.manager import VariableManager
 from stackwright import layout
 from stackwright.environment_action import EnvironmentAction
-from stackwright.neighbours import Claims, claims_of, conflicts
-from stackwright.problems import RefusedError
-from stackwright.resolve import look_at_environment
+from stackwright.settings.conflicts import Claims, claims_of, conflicts
+from stackwright.settings.problems import RefusedError
+from stackwright.settings.resolve import look_at_environment
 
 INVENTORY_SUFFIXES = {".yml", ".yaml"}
 THIS_MACHINE = {"localhost", "127.0.0.1", "::1"}

@@ -17,13 +17,13 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
 
 from stackwright import layout
-from stackwright.belongings import DATA, KINDS, Belongings, Names
 from stackwright.environment_action import EnvironmentAction
-from stackwright.hosts import Host
-from stackwright.ownership import refusal
-from stackwright.resolve import check_name, environment_of
-from stackwright.run_lock import THIS_RUN
-from stackwright.templating import plain
+from stackwright.output.hosts import Host
+from stackwright.output.run_lock import THIS_RUN
+from stackwright.runtimes.belongings import DATA, KINDS, Belongings, Names
+from stackwright.runtimes.ownership import refusal
+from stackwright.settings.resolve import check_name, environment_of
+from stackwright.settings.templating import plain
 
 
 class ActionModule(EnvironmentAction):

@@ -16,11 +16,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
 
 from stackwright import layout
 from stackwright.environment_action import EnvironmentAction
-from stackwright.families import with_members
-from stackwright.resolve import check_name, environment_of
-from stackwright.schema import Setting
-from stackwright.secret_vault import SecretVault
-from stackwright.vault_text import missing_secrets
+from stackwright.secrets.vault import SecretVault
+from stackwright.secrets.vault_text import missing_secrets
+from stackwright.settings.patterns import with_members
+from stackwright.settings.resolve import check_name, environment_of
+from stackwright.settings.schema import Setting
 
 
 def _shown(path: Path) -> str:

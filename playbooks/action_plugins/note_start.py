@@ -1,4 +1,6 @@
-"""Action plugin ``note_start``: note on the host that an environment is started in a runtime, see stackwright.running.
+"""Action plugin ``note_start``: note on the host that an environment is started in a runtime.
+
+See stackwright.runtimes.running.
 
 Arguments: ``output_dir`` and ``runtime``. Where the engine is silent later, it is known that there may be containers.
 """

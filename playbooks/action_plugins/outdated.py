@@ -10,11 +10,11 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
 
 from stackwright import layout
-from stackwright.base_images import stand_ins
-from stackwright.engine import images_present
 from stackwright.environment_action import EnvironmentAction
-from stackwright.licences_page import LOCKS
-from stackwright.outdated import debian_lines, image_lines, python_lines
+from stackwright.images.base_images import stand_ins
+from stackwright.images.licences_page import LOCKS
+from stackwright.images.outdated import debian_lines, image_lines, python_lines
+from stackwright.runtimes.compose.engine import images_present
 
 
 class ActionModule(EnvironmentAction):

@@ -16,10 +16,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
 
 from stackwright import layout
 from stackwright.environment_action import EnvironmentAction
-from stackwright.pins import registry_images, with_digests
-from stackwright.problems import Problem, RefusedError
-from stackwright.registry import RegistryError, current_digest
-from stackwright.writing import replace_file
+from stackwright.images.pins import registry_images, with_digests
+from stackwright.images.registry import RegistryError, current_digest
+from stackwright.output.write import replace_file
+from stackwright.settings.problems import Problem, RefusedError
 
 
 class ActionModule(EnvironmentAction):

@@ -15,16 +15,16 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
 
-from stackwright.catalogue import start_order
-from stackwright.compose_check import check_schema, check_with_compose
-from stackwright.engine import Engine
 from stackwright.environment_action import EnvironmentAction
-from stackwright.hardening import check_protections
-from stackwright.hosts import Host
-from stackwright.prepare import Prepared, make_choices, prepare
-from stackwright.problems import Problem, RefusedError
-from stackwright.rendering import compile_templates
-from stackwright.settling import Settled
+from stackwright.output.apply import Settled
+from stackwright.output.hosts import Host
+from stackwright.rendering.compose_file import check_schema, check_with_compose
+from stackwright.rendering.hardening import check_protections
+from stackwright.rendering.prepare import Prepared, make_choices, prepare
+from stackwright.rendering.tree import compile_templates
+from stackwright.runtimes.compose.engine import Engine
+from stackwright.settings.catalogue import start_order
+from stackwright.settings.problems import Problem, RefusedError
 
 # Ansible loads a plugin once, then forks a process per host.
 compile_templates()

@@ -6,10 +6,10 @@ looked at and stopped whatever became of its settings. ``exclusive`` (default: a
 The fact has ``environment``, ``project``, ``runtime``, ``base_images`` (registry or distro), ``images`` and
 ``stand_ins`` (references by service and by kind), ``services`` in start order, ``output_dir``, ``project_dir`` (the
 folder with ``app/``), both on the host; ``report_dir`` on this machine; ``address`` of the host, empty for this
-machine; ``secret_settings`` (variables), ``running``, ``present`` and ``logged`` (runtimes, see stackwright.running),
+machine; ``secret_settings`` (variables), ``running``, ``present`` and ``logged`` (runtimes, see runtimes.running),
 ``unknown`` (empty, or why it cannot be told whether its containers run), ``evidence`` and ``logs`` (commands that tell
 what happens from now on, and what happened), and when current ``settings`` (all that may be shown), ``ca_bundle`` (its
-path on the host), ``access`` and ``from_here`` (see stackwright.access).
+path on the host), ``access`` and ``from_here`` (see stackwright.runtimes.access).
 When current, fails where the environment is for an engine that does not answer.
 """
 
@@ -23,14 +23,14 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
 
 from stackwright import layout
-from stackwright.access import access, evidence_commands, from_here
 from stackwright.environment_action import EnvironmentAction
-from stackwright.families import with_members
-from stackwright.manifest import MANIFEST, RECORD_TYPES
-from stackwright.prepare import prepare
-from stackwright.rendering import CA_BUNDLE
-from stackwright.resolve import environment_of
-from stackwright.templating import plain
+from stackwright.output.manifest import MANIFEST, RECORD_TYPES
+from stackwright.rendering.prepare import prepare
+from stackwright.rendering.tree import CA_BUNDLE
+from stackwright.runtimes.access import access, evidence_commands, from_here
+from stackwright.settings.patterns import with_members
+from stackwright.settings.resolve import environment_of
+from stackwright.settings.templating import plain
 
 
 def _may_hold(seen: Mapping[str, Any]) -> bool:

@@ -12,8 +12,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
 
-from stackwright.base_images import stand_ins
 from stackwright.environment_action import EnvironmentAction
+from stackwright.images.base_images import stand_ins
 
 
 class ActionModule(EnvironmentAction):

@@ -18,9 +18,10 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
 
 from stackwright.environment_action import EnvironmentAction
-from stackwright.folders import make_folder
+from stackwright.output.folders import make_folder
+from stackwright.output.write import replace_file
+from stackwright.secrets.masking import Masker
 from stackwright.verification import report
-from stackwright.verification.masking import Masker
 from stackwright.verification.outside import (
     NAME,
     doors,
@@ -30,7 +31,6 @@ from stackwright.verification.outside import (
     proof_of,
 )
 from stackwright.verification.promise import Finding
-from stackwright.writing import replace_file
 
 
 class ActionModule(EnvironmentAction):

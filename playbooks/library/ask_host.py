@@ -1,8 +1,8 @@
 #!/usr/bin/python
-"""Ansible module ``ask_host``: one question to the host of an environment, see stackwright.host_side.
+"""Ansible module ``ask_host``: one question to the host of an environment, see stackwright.output.remote_operations.
 
-Parameters: ``question``, its name; ``arguments``, packed by stackwright.wire: they may hold secrets, so they are never
-shown. Returns ``answer``. Used by the action plugins for hosts that are not this machine.
+Parameters: ``question``, its name; ``arguments``, packed by stackwright.output.serialization: they may hold secrets,
+so they are never shown. Returns ``answer``. Used by the action plugins for hosts that are not this machine.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from __future__ import annotations
 import sys
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.stackwright.bills.reading import BillError
-from ansible.module_utils.stackwright.host_side import QUESTIONS
-from ansible.module_utils.stackwright.manifest import TreeError
-from ansible.module_utils.stackwright.wire import unpack
+from ansible.module_utils.stackwright.images.sbom.reading import BillError
+from ansible.module_utils.stackwright.output.manifest import TreeError
+from ansible.module_utils.stackwright.output.remote_operations import QUESTIONS
+from ansible.module_utils.stackwright.output.serialization import unpack
 
 OLDEST_PYTHON = (3, 11)
 

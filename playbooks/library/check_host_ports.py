@@ -12,8 +12,12 @@ import errno
 import socket
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.stackwright.diagnosis import port_owner
-from ansible.module_utils.stackwright.engine import SilentEngineError, ask_engine, endpoint
+from ansible.module_utils.stackwright.diagnosis.match import port_owner
+from ansible.module_utils.stackwright.runtimes.compose.engine import (
+    SilentEngineError,
+    ask_engine,
+    endpoint,
+)
 
 ADDRESSES = {"edge": "edge_bind_address"}
 SETTINGS = {"edge": "edge_http_port and edge_https_port, or for all of them api_port"}

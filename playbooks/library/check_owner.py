@@ -8,7 +8,11 @@ from; ``adopt``, to take it over. Changes nothing. Returns ``foreign``, the cont
 from __future__ import annotations
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.stackwright.ownership import EngineError, foreign_containers, refusal
+from ansible.module_utils.stackwright.runtimes.ownership import (
+    EngineError,
+    foreign_containers,
+    refusal,
+)
 
 
 def main() -> None:

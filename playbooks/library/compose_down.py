@@ -8,7 +8,7 @@ what was done by name. Fails naming what is left.
 from __future__ import annotations
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.stackwright.compose_down import NotDownError, take_down
+from ansible.module_utils.stackwright.runtimes.compose.down import NotDownError, take_down
 
 
 def main() -> None:

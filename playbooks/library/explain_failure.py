@@ -10,7 +10,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.stackwright.diagnosis import (
+from ansible.module_utils.stackwright.diagnosis.match import (
     Disk,
     Evidence,
     diagnose,
@@ -18,8 +18,8 @@ from ansible.module_utils.stackwright.diagnosis import (
     mentioned_ports,
     port_owner,
 )
-from ansible.module_utils.stackwright.verification.commands import NOT_FOUND, TIMED_OUT, run
-from ansible.module_utils.stackwright.verification.masking import Masker
+from ansible.module_utils.stackwright.secrets.masking import Masker
+from ansible.module_utils.stackwright.system import NOT_FOUND, TIMED_OUT, run
 
 DOCUMENTATION = """
 module: explain_failure

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.stackwright.verification.commands import run
-from ansible.module_utils.stackwright.verification.masking import Masker
+from ansible.module_utils.stackwright.secrets.masking import Masker
+from ansible.module_utils.stackwright.system import run
 from ansible.module_utils.stackwright.verification.runner import verify
 from ansible.module_utils.stackwright.verification.target import (
     DEFAULT_ROLES,

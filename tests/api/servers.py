@@ -20,8 +20,12 @@ from pathlib import Path
 
 import psycopg2
 from flask.testing import FlaskClient
-from stackwright.lending import lend_package
-from stackwright.unprivileged import open_to_all, process_user, unprivileged_prefix
+from stackwright.runtimes.embedded.lending import lend_package
+from stackwright.runtimes.embedded.unprivileged import (
+    open_to_all,
+    process_user,
+    unprivileged_prefix,
+)
 
 MakeClient = Callable[..., FlaskClient]
 Sql = Callable[[str], list[tuple[object, ...]]]

@@ -8,7 +8,7 @@ import pytest
 from flask.testing import FlaskClient
 from tasks_api.config import Config
 from tasks_api.environ import ConfigError
-from tasks_api.tokens import Token
+from tasks_api.http.tokens import Token
 
 from tests.api.servers import MakeClient
 

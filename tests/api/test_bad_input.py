@@ -10,8 +10,8 @@ from unicodedata import category
 import pytest
 from flask.testing import FlaskClient
 from tasks_api.errors import Unprocessable
-from tasks_api.models import NewTask
-from tasks_api.validation import Model
+from tasks_api.tasks.models import NewTask
+from tasks_api.tasks.validation import Model
 from werkzeug.test import TestResponse
 
 from tests.api.servers import MakeClient, Sql

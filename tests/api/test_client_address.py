@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from tasks_api import client_address
-from tasks_api.client_address import ClientAddresses
+from tasks_api.http import client_address
+from tasks_api.http.client_address import ClientAddresses
 
 from tests.api.servers import ApiProcess
 
@@ -69,8 +69,8 @@ def test_a_name_is_looked_up_again_for_a_peer_that_is_new(monkeypatch: pytest.Mo
         asked.append(name)
         return [(0, 0, 0, "", (address, 0)) for address in known]
 
-    monkeypatch.setattr("tasks_api.client_address.socket.getaddrinfo", look_up)
-    monkeypatch.setattr("tasks_api.client_address._LOOK_UP_SECONDS", 0.0)
+    monkeypatch.setattr("tasks_api.http.client_address.socket.getaddrinfo", look_up)
+    monkeypatch.setattr("tasks_api.http.client_address._LOOK_UP_SECONDS", 0.0)
     addresses = ClientAddresses(("edge",))
 
     def ask(peer: str) -> str:

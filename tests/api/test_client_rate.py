@@ -6,7 +6,7 @@ import json
 import time
 from pathlib import Path
 
-from tasks_api.client_rate import ClientRate
+from tasks_api.http.rate_limit import ClientRate
 
 from tests.api.servers import ApiProcess, MakeClient
 

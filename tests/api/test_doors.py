@@ -12,7 +12,7 @@ import pytest
 from flask import Flask
 from tasks_api.app import create_app
 from tasks_api.config import Config
-from tasks_api.tokens import Token
+from tasks_api.http.tokens import Token
 
 from tests.api.servers import ApiProcess
 from tests.support.doors import SCOPES, code_of, try_all

@@ -16,7 +16,7 @@ import pytest
 from tests.api.servers import API_SOURCE
 
 ENVIRONMENT = {"PATH": os.environ["PATH"], "PYTHONPATH": str(API_SOURCE), "PYTHONUNBUFFERED": "1"}
-PING = [sys.executable, "-B", "-m", "tasks_api.ping"]
+PING = [sys.executable, "-B", "-m", "tasks_api.ops.ping"]
 
 
 def _socket_is_allowed() -> bool:

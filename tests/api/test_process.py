@@ -155,7 +155,7 @@ def test_workers_killed_again_and_again_are_replaced(
 def test_health_check_of_the_container(api: ApiProcess, api_environment: dict[str, str]) -> None:
     def check() -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "tasks_api.healthcheck"],
+            [sys.executable, "-m", "tasks_api.ops.healthcheck"],
             env=api.environment(http_proxy="http://127.0.0.1:1", API_HOST="0.0.0.0"),
             capture_output=True,
             text=True,

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 
-from stackwright.engine import probe_engine
+from stackwright.runtimes.compose.engine import probe_engine
 
 from tests.bench.tables import columns, markdown
 

@@ -8,7 +8,7 @@ from collections import defaultdict
 from functools import partial
 from pathlib import Path
 
-from stackwright.engine import images_present, probe_engine
+from stackwright.runtimes.compose.engine import images_present, probe_engine
 
 from tests.bench.plays import SETTINGS, docker, play
 from tests.bench.report import Figure, Report, ratio

@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from typing import Protocol
 
 from redis import Redis
-from tasks_api.lease import Absent, Found, Lease
+from tasks_api.cache.lease import Absent, Found, Lease
 
 TASKS = ("1", "2")
 LIST = "all_tasks"
@@ -28,7 +28,7 @@ class Stale(AssertionError):
 
 
 class Cache(Protocol):
-    """What `tasks_api.lease.LeaseCache` does."""
+    """What `tasks_api.cache.lease.LeaseCache` does."""
 
     def read(self, key: str) -> Found | Lease | Absent: ...
     def fill(self, lease: Lease, payload: bytes) -> bool: ...

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from redis import Redis
+from tasks_api.cache.lease import Found, Lease, LeaseCache
+from tasks_api.cache.redis import RedisLink
 from tasks_api.config import Config
-from tasks_api.lease import Found, Lease, LeaseCache
-from tasks_api.redis_link import RedisLink
 
 from tests.api.servers import RedisServer
 from tests.cache.schedules import FAULTS, PROCESSES, Cache, Stale, World
@@ -62,7 +62,7 @@ class Naive:
 @pytest.fixture
 def link(redis_server: RedisServer, redis: Redis, monkeypatch: pytest.MonkeyPatch) -> RedisLink:
     """Return a connection to Redis that has patience: schedules, not clocks, decide here."""
-    monkeypatch.setattr("tasks_api.redis_link.TIMEOUT_SECONDS", 10)
+    monkeypatch.setattr("tasks_api.cache.redis.TIMEOUT_SECONDS", 10)
     return RedisLink(Config("", redis_host="127.0.0.1", redis_port=redis_server.port))
 
 

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from stackwright import layout
-from stackwright.embedded import commands
-from stackwright.embedded.folder import Folder
-from stackwright.embedded.start import Outcome, start
-from stackwright.embedded.status import Row, status
-from stackwright.embedded.stop import stop
+from stackwright.runtimes.embedded import commands
+from stackwright.runtimes.embedded.folder import Folder
+from stackwright.runtimes.embedded.start import Outcome, start
+from stackwright.runtimes.embedded.status import Row, status
+from stackwright.runtimes.embedded.stop import stop
 
 SECONDS = 60.0
 PLAYBOOK = str(Path(sys.executable).with_name("ansible-playbook"))

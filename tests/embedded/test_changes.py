@@ -9,8 +9,8 @@ from pathlib import Path
 
 import psycopg2
 import pytest
-from stackwright.embedded.daemon import find_daemon
-from stackwright.embedded.errors import EmbeddedError, ProgramError
+from stackwright.runtimes.embedded.daemon import find_daemon
+from stackwright.runtimes.embedded.errors import EmbeddedError, ProgramError
 
 from tests.embedded.conftest import SECRETS
 from tests.embedded.stacks import SECONDS, Stack, kill, lives

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from stackwright.embedded import staging
-from stackwright.embedded.errors import EmbeddedError
-from stackwright.embedded.staging import home_of, remove_staging, staging_folder
+from stackwright.runtimes.embedded import staging
+from stackwright.runtimes.embedded.errors import EmbeddedError
+from stackwright.runtimes.embedded.staging import home_of, remove_staging, staging_folder
 
 from tests.api.servers import open_folder
 from tests.embedded.conftest import SECRETS

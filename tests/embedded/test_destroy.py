@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 from stackwright import layout
-from stackwright.embedded.folder import Folder
-from stackwright.embedded.staging import staging_folder
-from stackwright.embedded.start import start
-from stackwright.embedded.stop import stop
+from stackwright.runtimes.embedded.folder import Folder
+from stackwright.runtimes.embedded.staging import staging_folder
+from stackwright.runtimes.embedded.start import start
+from stackwright.runtimes.embedded.stop import stop
 
 from tests.embedded.stacks import PLAYBOOK, SECONDS, lives
 

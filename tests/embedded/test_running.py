@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psycopg2
 import pytest
-from stackwright.embedded import commands
+from stackwright.runtimes.embedded import commands
 
 from tests.embedded.conftest import GREETING, PASSWORD, SECRETS
 from tests.embedded.stacks import Stack, listeners, lives

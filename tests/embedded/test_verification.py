@@ -13,8 +13,8 @@ from threading import Event
 from typing import Any
 
 import pytest
-from stackwright.embedded import commands
-from stackwright.verification.masking import Masker
+from stackwright.runtimes.embedded import commands
+from stackwright.secrets.masking import Masker
 from stackwright.verification.probes import TITLE
 from stackwright.verification.runner import verify
 from stackwright.verification.target import Target
@@ -22,7 +22,7 @@ from stackwright.verification.target import Target
 from tests.embedded.stacks import Stack
 from tests.support.project import Project
 from tests.support.resolving import dev_values
-from tests.unit.verification_stack import SEED
+from tests.unit.verification.verification_stack import SEED
 
 PORT = 11440
 EVERYTHING = ("-i", "inventories/dev.yml", "-e", f"stack_runtime=embedded api_port={PORT}")
@@ -43,7 +43,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     migrations = project.folder / "app/database/migrations"
     number = len(list(migrations.glob("*.sql"))) + 1
     (migrations / f"{number:04}_owner.sql").write_text(MIGRATION, encoding="utf-8")
-    models = project.folder / "app/api/src/tasks_api/models.py"
+    models = project.folder / "app/api/src/tasks_api/tasks/models.py"
     text = models.read_text(encoding="utf-8")
     assert text.count(LAST) == 1
     models.write_text(text.replace(LAST, LAST + FIELD), encoding="utf-8")

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
-from tasks_api.bodies import PROTOCOL, Bodies, Wait
+from tasks_api.http.bodies import PROTOCOL, Bodies, Wait
 
 
 class Protocol:

@@ -8,10 +8,10 @@ from contextlib import contextmanager
 
 import pytest
 from redis import Redis
+from tasks_api.cache.coherence import Trust
+from tasks_api.cache.redis import RedisLink
 from tasks_api.config import Config
-from tasks_api.redis_link import RedisLink
-from tasks_api.trust import Trust
-from tasks_api.turns import Turns
+from tasks_api.server.concurrency import Turns
 
 from tests.api.servers import wait_for
 

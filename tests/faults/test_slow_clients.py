@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
 import pytest
-from tasks_api.silence import LIMIT_SECONDS
+from tasks_api.server.read_timeout import LIMIT_SECONDS
 
 from tests.api.servers import ApiProcess, Sql, wait_for
 from tests.faults.load import JSON, Choose, Load, Request, answered, slowest, usual

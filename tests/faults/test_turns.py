@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 import pytest
-from tasks_api.turns import NoRoom, Turns
+from tasks_api.server.concurrency import NoRoom, Turns
 
 from tests.api.servers import wait_for
 

@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-from stackwright.problems import RefusedError
-from stackwright.resolve import Resolution
+from stackwright.settings.problems import RefusedError
+from stackwright.settings.resolve import Resolution
 
 from tests.render.bad_settings import FINE
 from tests.support.project import ROOT

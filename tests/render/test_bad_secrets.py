@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from stackwright.problems import RefusedError
-from stackwright.resolve import Resolution
+from stackwright.settings.problems import RefusedError
+from stackwright.settings.resolve import Resolution
 
 from tests.support.project import GOOD_SECRET, ROOT, encrypted, indented_vault, other_secrets
 from tests.support.resolving import look

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from stackwright.problems import RefusedError
-from stackwright.resolve import Resolution
+from stackwright.settings.problems import RefusedError
+from stackwright.settings.resolve import Resolution
 
 from tests.render.bad_settings import CASES, FINE, Case
 from tests.support.project import ROOT, inventory_of

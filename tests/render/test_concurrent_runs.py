@@ -7,7 +7,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from stackwright.run_lock import Holder, RunLock
+from stackwright.output.run_lock import Holder, RunLock
 
 from tests.support.project import Project, Run, like_dev
 
@@ -19,7 +19,7 @@ RUNS = 4
 
 def locked(project: Project, environment: str) -> RunLock:
     """The lock of a run that somebody else has begun."""
-    file = project.folder / "playbooks/module_utils/stackwright/__init__.py"
+    file = project.folder / "playbooks/module_utils/stackwright/output/__init__.py"
     lock = RunLock(file, project.folder / "generated")
     lock.take([environment], SOMEBODY, print)
     return lock

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 from stackwright import layout
-from stackwright.schema import load_schema
+from stackwright.settings.schema import load_schema
 
 from tests.support.project import Project
 
@@ -76,7 +76,7 @@ def test_every_make_target_that_plays_is_one_command_without_tricks() -> None:
 
 def test_make_docs_writes_the_page_of_settings_anew(project: Project) -> None:
     run = subprocess.run(
-        [sys.executable, "-m", "stackwright.settings_page"],
+        [sys.executable, "-m", "stackwright.settings.page"],
         cwd=project.folder,
         env={**os.environ, "PYTHONPATH": "playbooks/module_utils"},
         capture_output=True,

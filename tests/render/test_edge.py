@@ -12,11 +12,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from stackwright.compose_check import check_schema
-from stackwright.compose_commands import access
-from stackwright.prepare import prepare, services_in
-from stackwright.problems import RefusedError
-from stackwright.resolve import Resolution
+from stackwright.rendering.compose_file import check_schema
+from stackwright.rendering.prepare import prepare, services_in
+from stackwright.runtimes.compose.commands import access
+from stackwright.settings.problems import RefusedError
+from stackwright.settings.resolve import Resolution
 
 from tests.support.composing import CHOICES, config
 from tests.support.project import ROOT, inventory_of, like_dev

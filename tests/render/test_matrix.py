@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 import yaml
-from stackwright.compose_check import check_schema
-from stackwright.prepare import prepare
+from stackwright.rendering.compose_file import check_schema
+from stackwright.rendering.prepare import prepare
 from yamllint import linter
 from yamllint.config import YamlLintConfig
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stackwright.embedded.staging import staging_folder
+from stackwright.runtimes.embedded.staging import staging_folder
 
 from tests.support.project import Project, encrypted, good_vault, like_dev, tree
 

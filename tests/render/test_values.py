@@ -17,10 +17,10 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from stackwright.images import Image
-from stackwright.quoting import yaml_scalar
-from stackwright.rendering import render_tree, template_context
-from stackwright.validation import CONTROL
+from stackwright.images.references import Image
+from stackwright.rendering.quoting import yaml_scalar
+from stackwright.rendering.tree import render_tree, template_context
+from stackwright.settings.validation import CONTROL
 
 from tests.stack.containers import base_images, docker, new_name
 from tests.support.composing import config, rendered, shape

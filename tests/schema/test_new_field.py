@@ -65,7 +65,7 @@ def test_a_new_field_is_in_everything(
 def test_a_new_field_needs_a_description(tmp_path: Path, kind: str) -> None:
     source = with_field(tmp_path, f"    priority: {kind} = 3\n")
     result = subprocess.run(
-        [sys.executable, "-c", "import tasks_api.models"],
+        [sys.executable, "-c", "import tasks_api.tasks.models"],
         env=os.environ | {"PYTHONPATH": str(source)},
         capture_output=True,
         text=True,
@@ -79,7 +79,7 @@ def with_field(folder: Path, line: str) -> Path:
     """Copy the API's source with a line added to the model; returns where it is."""
     source = folder / "src"
     shutil.copytree(API_SOURCE, source, ignore=shutil.ignore_patterns("__pycache__"))
-    models = source / "tasks_api/models.py"
+    models = source / "tasks_api/tasks/models.py"
     text = models.read_text(encoding="utf-8")
     assert text.count(LAST) == 1
     models.write_text(text.replace(LAST, LAST + line), encoding="utf-8")

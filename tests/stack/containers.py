@@ -15,8 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from stackwright.base_images import stand_ins
-from stackwright.engine import probe_engine
+from stackwright.images.base_images import stand_ins
+from stackwright.runtimes.compose.engine import probe_engine
 
 PROJECT = Path(__file__).parents[2]
 BASE = PROJECT / "app/base"

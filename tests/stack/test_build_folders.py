@@ -10,7 +10,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from stackwright.content_hash import input_files
+from stackwright.images.content_hash import input_files
 
 from tests.stack.containers import docker, new_name
 from tests.support.project import ROOT

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
-from stackwright.compose_commands import inside
+from stackwright.runtimes.compose.commands import inside
 from stackwright.verification.outside import own_address
 
 from tests.stack.conftest import Stack, run

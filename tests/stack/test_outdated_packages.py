@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from stackwright.outdated import debian_lines
+from stackwright.images.outdated import debian_lines
 
 from tests.stack.containers import base_images, docker, new_name
 

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from stackwright.compose_check import compose_command
-from stackwright.prepare import prepare
-from stackwright.rendered_file import RenderedFile
+from stackwright.rendering.compose_file import compose_command
+from stackwright.rendering.prepare import prepare
+from stackwright.rendering.rendered_file import RenderedFile
 
 CHOICES = {"runtime": "compose", "base_images": "registry"}
 

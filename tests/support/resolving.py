@@ -15,8 +15,8 @@ from ansible.parsing.vault import VaultSecret, VaultSecretsContext
 from ansible.plugins.loader import init_plugin_loader
 from ansible.template import Templar
 from ansible.vars.manager import VariableManager
-from stackwright.problems import RefusedError
-from stackwright.resolve import Resolution, look_at_environment
+from stackwright.settings.problems import RefusedError
+from stackwright.settings.resolve import Resolution, look_at_environment
 
 from tests.support.project import ROOT, VAULT_PASSWORD
 

@@ -13,16 +13,16 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from . import layout
-from .compose_check import ComposeFileError
-from .embedded.errors import EmbeddedError
-from .hosts import Host, HostError, RemoteHost, address_of, is_remote
-from .manifest import TreeError
-from .problems import Problem, RefusedError
-from .rendering import RenderError
-from .resolve import resolve_environment
-from .run_lock import THIS_RUN, Holder, RunLockError
-from .schema import Setting, load_schema
-from .unprivileged import UnprivilegedError
+from .output.hosts import Host, HostError, RemoteHost, address_of, is_remote
+from .output.manifest import TreeError
+from .output.run_lock import THIS_RUN, Holder, RunLockError
+from .rendering.compose_file import ComposeFileError
+from .rendering.tree import RenderError
+from .runtimes.embedded.errors import EmbeddedError
+from .runtimes.embedded.unprivileged import UnprivilegedError
+from .settings.problems import Problem, RefusedError
+from .settings.resolve import resolve_environment
+from .settings.schema import Setting, load_schema
 
 CONNECTION_VARIABLES = (
     "inventory_hostname", "ansible_host", "ansible_port", "ansible_connection",

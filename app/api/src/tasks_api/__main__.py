@@ -37,7 +37,7 @@ def main() -> int:
         # prometheus-client looks there when imported. The application is loaded before the workers
         # are forked, which share what they do not change; the collector would write to all of it.
         import_module("tasks_api.app")
-        from tasks_api.workers import ApiServer
+        from tasks_api.server.workers import ApiServer
 
         gc.freeze()
         ApiServer(config).serve()

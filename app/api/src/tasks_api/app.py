@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from flask import Flask
 
-from tasks_api import cache_admin, errors, health, logs, services, tasks
+from tasks_api import errors, services
 from tasks_api.config import Config
-from tasks_api.direct import DirectRoutes
-from tasks_api.front import Front
+from tasks_api.http.fast_path import DirectRoutes
+from tasks_api.http.middleware import Front
+from tasks_api.ops import cache_admin, health, logs
+from tasks_api.tasks import views
 
 
 def create_app(config: Config | None = None) -> Flask:
@@ -26,7 +28,7 @@ def create_app(config: Config | None = None) -> Flask:
     app.url_map.merge_slashes = False
     attached = services.attach(app, config)
     errors.register(app)
-    for module in (health, tasks, cache_admin):
+    for module in (health, views, cache_admin):
         app.register_blueprint(module.blueprint)
     direct = DirectRoutes(attached.tasks) if config.ahead_of_flask else None
     app.wsgi_app = Front(app, config, direct)  # type: ignore[method-assign]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from tasks_api.environ import ConfigError, Reader
-from tasks_api.tokens import Token
+from tasks_api.http.tokens import Token
 
 _LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 _LOG_FORMATS = ("plain", "json")

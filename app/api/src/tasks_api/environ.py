@@ -12,7 +12,7 @@ import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
-from tasks_api.tokens import FORM, SCOPES, SHORTEST_SECRET, Token
+from tasks_api.http.tokens import FORM, SCOPES, SHORTEST_SECRET, Token
 
 # ASCII and C1 control characters: no host, name or password of ours holds one, and libpq ends a
 # value at NUL.

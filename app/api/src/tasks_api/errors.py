@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
 
-from tasks_api.answer import Answer
-from tasks_api.answers import JSON, Error, Problem, encode
+from tasks_api.http.response import Answer
+from tasks_api.openapi.schemas import JSON, Error, Problem, encode
 
 RETRY_AFTER_SECONDS = 2
 

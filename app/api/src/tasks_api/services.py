@@ -6,11 +6,11 @@ from typing import NamedTuple, cast
 
 from flask import Flask, current_app
 
-from tasks_api.cache import TaskCache
+from tasks_api.cache.cache import TaskCache
 from tasks_api.config import Config
-from tasks_api.database import Database
-from tasks_api.resource import Tasks
-from tasks_api.rows import Rows
+from tasks_api.db.database import Database
+from tasks_api.tasks.operations import Tasks
+from tasks_api.tasks.rows import Rows
 
 _KEY = "tasks_api"
 

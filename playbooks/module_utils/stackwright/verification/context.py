@@ -7,8 +7,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..system import Completed, run
 from .api import Api
-from .commands import Completed, run
 from .deadline import Deadline
 from .promise import CACHE, DATABASE, BrokenPromiseError
 from .target import Target

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from .masking import Masker
+from ..secrets.masking import Masker
 from .promise import BrokenPromiseError, Finding
 from .report import Proof, masked
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import socket
 
-from ..diagnosis_ports import port_owner
-from ..port_users import is_foreign
+from ..diagnosis.ports import port_owner
+from ..runtimes.port_users import is_foreign
 from .api import UnreachableError
 from .context import Context
 from .deadline import OutOfTimeError

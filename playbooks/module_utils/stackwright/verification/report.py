@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from .masking import Masker
+from ..secrets.masking import Masker
 
 
 @dataclass(frozen=True)

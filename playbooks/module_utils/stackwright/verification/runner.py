@@ -8,13 +8,13 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ..diagnosis import Evidence, diagnose
+from ..diagnosis.match import Evidence, diagnose
+from ..secrets.masking import Masker
+from ..system import run
 from . import probes, proofs_cache, proofs_edge, proofs_seed, proofs_state, proofs_tokens
-from .commands import run
 from .context import Context
 from .deadline import Deadline, OutOfTimeError
 from .lock import mark_of, only_one
-from .masking import Masker
 from .promise import API, BrokenPromiseError, Finding
 from .report import Outcome, Proof, masked
 from .target import Target

@@ -1,0 +1,1 @@
+"""Redis beside the database, never older than an acknowledged write."""

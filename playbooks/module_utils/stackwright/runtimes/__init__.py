@@ -1,0 +1,1 @@
+"""How an environment runs: with Docker Compose, or embedded."""

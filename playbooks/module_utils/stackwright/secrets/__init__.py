@@ -1,0 +1,1 @@
+"""Secrets: the vault, tokens, and masking in everything printed."""

@@ -1,0 +1,155 @@
+"""Add generated secrets to an environment's vault file: nothing that is there is ever changed or lost.
+
+This module knows Ansible's vault library; what it decrypts leaves it only encrypted again.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from ansible import constants
+from ansible.errors import AnsibleError
+from ansible.parsing.vault import (
+    VaultLib,
+    VaultSecret,
+    is_encrypted,
+    match_encrypt_secret,
+    parse_vaulttext_envelope,
+)
+
+from ..output.write import replace_file
+from ..settings.problems import Problem, RefusedError
+from ..settings.schema import Setting
+from ..settings.sources import VARIABLE_SUFFIXES
+from .vault_text import VaultTextError, with_generated
+
+GIVE_PASSWORD = (
+    "write one into a file of yours, in no checkout (`umask 077; openssl rand -base64 32 > FILE`), then set "
+    "ANSIBLE_VAULT_PASSWORD_FILE=FILE; or add --ask-vault-pass (make: ARGS=--ask-vault-pass)"
+)
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """A vault's text, and what it is encrypted with; an empty text where there is no file yet."""
+
+    text: str
+    vault_id: str | None
+    secret: VaultSecret | None
+
+
+class SecretVault:
+    """The vault file of ``environment`` at ``path``, opened with the passwords that ``vault`` knows.
+
+    ``shown`` is the path as messages name it. Methods raise RefusedError with nothing written.
+    """
+
+    def __init__(self, path: Path, shown: str, environment: str, vault: VaultLib) -> None:
+        self.path = path
+        self.shown = shown
+        self.environment = environment
+        self.vault = vault
+
+    def add(self, missing: Sequence[Setting], dry: bool = False) -> list[Setting]:
+        """Generate ``missing`` as far as the file has none by that name. Returns what was generated.
+
+        ``dry`` writes nothing and returns the same.
+        """
+        try:
+            if missing:
+                self._check_place()
+            if dry or not missing:
+                return self._extended(missing)[0]
+            with self._locked():
+                added, content = self._extended(missing)
+                if added:
+                    replace_file(self.path, content)
+                return added
+        except OSError as error:
+            reason = f"{error.strerror or type(error).__name__}; nothing was written"
+            fix = "give this user the permission to write there, or free space, then run it again"
+            raise self._refused(reason, fix, str(error.filename or self.path)) from None
+
+    def _refused(self, reason: str, fix: str, where: str = "") -> RefusedError:
+        return RefusedError(
+            self.environment, [Problem("vault.yml", reason, fix, where or self.shown)]
+        )
+
+    def _check_place(self) -> None:
+        """Refuse to make a folder that would hide the file beside it from Ansible."""
+        folder = self.path.parent
+        for suffix in VARIABLE_SUFFIXES:
+            file = folder.with_name(folder.name + suffix)
+            if file.is_file() and not folder.is_dir():
+                reason = "cannot be made: a folder for it would hide the settings beside it"
+                fix = f"move {file.name} to {folder.name}/main.yml there"
+                raise self._refused(reason, fix, str(file))
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Make the folder, and let only one run at a time read and replace the file."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _open(self) -> _Opened:
+        try:
+            content = self.path.read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            content = b""
+        if not content.strip():
+            return _Opened("", None, None)
+        if not is_encrypted(content):
+            raise self._refused("is plain text", f"`ansible-vault encrypt {self.shown}`")
+        try:
+            plain, _, secret = self.vault.decrypt_and_get_vault_id(content)
+            return _Opened(plain.decode(), parse_vaulttext_envelope(content)[3], secret)
+        except AnsibleError:
+            reason = "is encrypted, and no password that was given opens it"
+            fix = "give the password it was encrypted with: ANSIBLE_VAULT_PASSWORD_FILE or --ask-vault-pass"
+            raise self._refused(reason, fix) from None
+        except UnicodeDecodeError:
+            raise self._refused("holds no text", self._rewrite()) from None
+
+    def _rewrite(self) -> str:
+        return f"`ansible-vault edit {self.shown}` and write one `name: value` per line"
+
+    def _extended(self, missing: Sequence[Setting]) -> tuple[list[Setting], bytes]:
+        """What is added to the file, and its whole new encrypted content."""
+        opened = self._open()
+        try:
+            added, text = with_generated(opened.text, missing, self.environment)
+        except VaultTextError as error:
+            raise self._refused(str(error), self._rewrite()) from None
+        return added, self._encrypted(text, opened) if added else b""
+
+    def _encrypted(self, text: str, opened: _Opened) -> bytes:
+        vault_id, secret = opened.vault_id, opened.secret
+        if secret is None:
+            if not self.vault.secrets:
+                raise self._refused(
+                    "cannot be encrypted: there is no vault password", GIVE_PASSWORD
+                )
+            vault_id, secret = self._password_for_new_files()
+        content: bytes = self.vault.encrypt(text.encode(), secret, vault_id)
+        return content
+
+    def _password_for_new_files(self) -> tuple[str, VaultSecret]:
+        """The one that ansible-vault would take, with its id."""
+        identity = constants.DEFAULT_VAULT_ENCRYPT_IDENTITY
+        try:
+            chosen: tuple[str, VaultSecret] = match_encrypt_secret(self.vault.secrets, identity)
+        except AnsibleError:
+            fix = f"add --vault-id {identity}@FILE, or name another id"
+            reason = "cannot be encrypted: the password that ANSIBLE_VAULT_ENCRYPT_IDENTITY names was not given"
+            raise self._refused(reason, fix) from None
+        return chosen

@@ -1,0 +1,149 @@
+"""Turn Ansible's variables of one host into the plain settings of one environment, or refuse it.
+
+This module and ``templating`` know Ansible's Python API; everything after them works on plain data.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ansible import context
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar
+from ansible.utils.vars import load_extra_vars
+
+from .. import layout
+from .patterns import with_members
+from .problems import Problem, RefusedError
+from .rules.cross_field import cross_field_problems
+from .rules.secrets import catalogue_secret_problems, secret_problems
+from .schema import Setting, load_schema
+from .sources import Sources
+from .templating import resolve_values
+from .validation import (
+    SettingValidator,
+    check_values,
+    hidden_settings,
+    texts_in,
+    unknown_settings,
+)
+
+# Variables that Ansible itself gives every host, besides those that start with ansible_.
+# Source: docs.ansible.com, "Special variables".
+MAGIC = {
+    "group_names", "groups", "hostvars", "inventory_dir", "inventory_file", "inventory_hostname",
+    "inventory_hostname_short", "omit", "play_hosts", "playbook_dir", "role_names", "role_name", "role_path",
+    "vars", "environment",
+}  # fmt: skip
+# ansible_*: Ansible's; vault_*: secrets that settings refer to; _*: what playbooks register.
+FREE_PREFIXES = ("ansible_", "vault_", "_")
+WORD = re.compile(r"\w+")
+
+
+def environment_of(task_vars: Mapping[str, Any]) -> str:
+    """The name of the host's environment: its one group. Raises RefusedError where that is not clear."""
+    host = str(task_vars["inventory_hostname"])
+    groups = [str(group) for group in task_vars.get("group_names", []) if group != "ungrouped"]
+    hosts = task_vars.get("groups", {}).get(groups[0], [host]) if groups else [host]
+    if len(groups) == 1 and groups[0] != host and len(hosts) == 1:
+        return groups[0]
+    fix = "put the host into exactly one group named after the environment; see inventories/dev.yml"
+    if len(groups) != 1:
+        reason = f"host {host} is in {len(groups)} groups, and its group names the environment"
+    elif groups[0] == host:
+        reason = f"host {host} carries its group's name, which hides the group's variables"
+    else:
+        named = ", ".join(sorted(map(str, hosts)))
+        reason = f"group {groups[0]} has {len(hosts)} hosts ({named}), and an environment has one"
+        fix = "give each host a group of its own: each is an environment, with its own group_vars"
+    where = str(task_vars.get("inventory_file") or "the inventory")
+    raise RefusedError(host, [Problem("stack_environment", reason, fix, where)])
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """What is known of an environment: ``values`` are the settings that passed the schema, all without ``problems``.
+
+    ``schema`` are its settings, members of families among them.
+    """
+
+    environment: str
+    values: dict[str, Any]
+    problems: list[Problem]
+    schema: dict[str, Setting] = field(default_factory=dict)
+
+
+def check_name(environment: str, setting: Setting, inventory: Path) -> None:
+    """Refuse a group whose name is no environment's name, before everything derived from it is refused too."""
+    if next(SettingValidator(setting.rule).iter_errors(environment), None):
+        fix = f"rename the group; allowed is {setting.allowed}"
+        problem = Problem(setting.name, "has a form that is not allowed", fix, str(inventory))
+        raise RefusedError(environment, [problem])
+
+
+def _own_mistakes(problems: list[Problem], task_vars: Mapping[str, Any]) -> list[Problem]:
+    """Leave out settings that are wrong only because their template uses another one that is refused itself."""
+    refused = {problem.root for problem in problems}
+
+    def is_derived(problem: Problem) -> bool:
+        text = " ".join(texts_in(task_vars.get(problem.root)))
+        return "{{" in text and bool(refused.intersection(WORD.findall(text)) - {problem.root})
+
+    return [problem for problem in problems if not is_derived(problem)] or problems
+
+
+def look_at_environment(
+    task_vars: Mapping[str, Any], templar: Templar, extra: set[str]
+) -> Resolution:
+    """Resolve and check all settings of the host's environment; ``extra`` are the names given with -e.
+
+    Raises RefusedError only where it is not clear which environment that is.
+    """
+    environment = environment_of(task_vars)
+    schema = load_schema(layout.SCHEMA_FILE)
+    inventory = Path(str(task_vars.get("inventory_file") or layout.INVENTORIES))
+    check_name(environment, schema["stack_environment"], inventory)
+    sources = Sources(
+        inventory, environment, str(task_vars["inventory_hostname"]), extra, layout.PROJECT
+    )
+
+    names = {str(name) for name in task_vars if not str(name).startswith(FREE_PREFIXES)} - MAGIC
+    names -= {name for name, setting in schema.items() if setting.each}
+    schema, task_vars = with_members(schema, task_vars, templar)
+    problems = unknown_settings(schema, names - set(schema), sources)
+    problems += hidden_settings(schema, environment, sources)
+    values, unresolved = resolve_values(schema, task_vars, templar, environment, sources)
+    refused = unresolved + check_values(schema, values, sources)
+    problems += _own_mistakes(refused, task_vars)
+    bad = {problem.root for problem in refused}
+    values = {name: value for name, value in values.items() if name not in bad}
+    if values.get("stack_environment", environment) != environment:
+        fix = "remove it: it is derived from the inventory group"
+        where = sources.where("stack_environment", "the inventory")
+        problems.append(
+            Problem("stack_environment", f"is not the group's name, {environment}", fix, where)
+        )
+    if not problems:
+        problems = cross_field_problems(values, sources) + secret_problems(schema, values, sources)
+        problems += catalogue_secret_problems(schema, values, sources)
+    return Resolution(environment, values, problems, schema)
+
+
+def resolve_environment(
+    task_vars: Mapping[str, Any], templar: Templar, loader: DataLoader, secrets: bool = True
+) -> Resolution:
+    """The host's environment, validated. Raises RefusedError with every problem found.
+
+    With ``secrets`` false it does without those that are missing or wrong, and ``values`` lacks them.
+    """
+    extra = set(load_extra_vars(loader)) if context.CLIARGS.get("extra_vars") else set()
+    found = look_at_environment(task_vars, templar, extra)
+    hidden = set() if secrets else {name for name, one in found.schema.items() if one.secret}
+    problems = [problem for problem in found.problems if problem.root not in hidden]
+    if problems:
+        raise RefusedError(found.environment, problems)
+    return found

@@ -1,0 +1,1 @@
+"""Rules that one setting's schema cannot say."""
