@@ -122,3 +122,13 @@ def test_images_found_under_another_name_count_when_all_were_found(client: Path)
 
 def test_no_client_has_no_images(client: Path) -> None:
     assert images_present(["a:1"]) == set()
+
+
+def test_a_compose_that_hangs_is_not_said_to_be_missing(
+    client: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "ANSWER_SECONDS", 0.5)
+    write(client, answering("24.0.7", "exec /bin/sleep 30"))
+    found = probe_engine()
+    assert found.reason == "Docker Engine 24.0.7 answers, but Compose v2 does not answer in time"
+    assert found.unknown

@@ -36,11 +36,14 @@ class Engine:
 
 
 class SilentEngineError(Exception):
-    """The engine did not answer what it was asked. ``absent``: because there is none."""
+    """The engine did not answer what it was asked. ``absent``: because there is none; ``late``: not in time."""
 
-    def __init__(self, reason: str, absent: bool = False, denied: bool = False) -> None:
+    def __init__(
+        self, reason: str, absent: bool = False, denied: bool = False, late: bool = False
+    ) -> None:
         self.absent = absent
         self.denied = denied
+        self.late = late
         super().__init__(reason)
 
 
@@ -73,7 +76,7 @@ def ask_engine(*arguments: str) -> str:
         )
     except subprocess.TimeoutExpired:
         reason = f"the Docker engine did not answer within {ANSWER_SECONDS:g} s"
-        raise SilentEngineError(reason) from None
+        raise SilentEngineError(reason, late=True) from None
     except OSError as error:
         reason = f"the docker client does not run ({error.strerror})"
         raise SilentEngineError(reason) from None
@@ -143,8 +146,10 @@ def probe_engine() -> Engine:
         return Engine(False, f"Docker Engine {version} is older than 20.10", version)
     try:
         compose_version = ask_engine("compose", "version", "--short").removeprefix("v")
-    except SilentEngineError:
-        return Engine(False, f"Docker Engine {version} answers, but Compose v2 is missing", version)
+    except SilentEngineError as silent:
+        what = "does not answer in time" if silent.late else "is missing"
+        reason = f"Docker Engine {version} answers, but Compose v2 {what}"
+        return Engine(False, reason, version, unknown=silent.late)
     if _numbers(compose_version) < OLDEST_COMPOSE:
         return Engine(
             False, f"Compose {compose_version} is older than 2.0", version, compose_version
