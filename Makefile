@@ -7,7 +7,7 @@ ARGS ?=
 PYTHON ?= python3
 
 BIN := .venv/bin
-PEERS := tests/bench/peers/requirements
+PEERS := bench/peers/requirements
 # Locks hold for every platform and Python from 3.11 on. Hashes are the index's own, of all files of a release.
 LOCK = $(if $(PIP_INDEX_URL),UV_DEFAULT_INDEX="$$PIP_INDEX_URL") $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --custom-compile-command "make lock" $(ARGS)
@@ -98,10 +98,10 @@ licences: .venv/ready-dev ## write docs/licences.md from what is installed; afte
 	PYTHONPATH=playbooks/module_utils $(BIN)/python -m stackwright.images.licences_page
 
 bench: .venv/ready-dev ## measure cold start, no-op and rendering; ARGS="--write" writes docs/benchmarks.md
-	$(BIN)/python -m tests.bench $(ARGS)
+	$(BIN)/python -m bench $(ARGS)
 
 bench-api: .venv/ready-dev .venv-bench/ready ## measure the API beside its peers (needs wrk); ARGS="--help" lists the options
-	$(BIN)/python -m tests.bench.api $(ARGS)
+	$(BIN)/python -m bench.api $(ARGS)
 
 lock: .venv/ready-dev ## pin all dependencies with their hashes; ARGS=--upgrade for newer ones of those that are not named
 	$(LOCK) -o app/api/requirements.txt app/api/pyproject.toml

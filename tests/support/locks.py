@@ -13,7 +13,7 @@ from tests.support.project import ROOT
 
 CONTROL = ROOT / "requirements.txt"
 DEVELOPMENT = ROOT / "requirements-dev.txt"
-PEERS = ROOT / "tests/bench/peers/requirements.txt"
+PEERS = ROOT / "bench/peers/requirements.txt"
 API = ROOT / "app/api/requirements.txt"
 API_BUILD = ROOT / "app/api/requirements-build.txt"
 POSTGRES = ROOT / "app/base/postgres/requirements.txt"

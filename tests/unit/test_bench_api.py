@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench import page, tables
-from tests.bench.api import limits, processes, section, verdicts, wrk
-from tests.bench.api.results import Cell, Plan, Results
-from tests.bench.api.workloads import WORKLOADS
-from tests.bench.api.wrk import BrokenLoadError, Load
+from bench import page, tables
+from bench.api import limits, processes, section, verdicts, wrk
+from bench.api.results import Cell, Plan, Results
+from bench.api.workloads import WORKLOADS
+from bench.api.wrk import BrokenLoadError, Load
 
 # As wrk 4.1.0 prints it; FAST is put together in its form, the others are its own words.
 FAST = """\

@@ -39,7 +39,7 @@ def test_a_package_has_the_same_version_and_hashes_in_every_lock_of_the_project(
     [
         ("requirements.in", locks.CONTROL),
         ("requirements-dev.in", locks.DEVELOPMENT),
-        ("tests/bench/peers/requirements.in", locks.PEERS),
+        ("bench/peers/requirements.in", locks.PEERS),
     ],
 )
 def test_a_lock_has_what_was_asked_for(named: str, lock: Path) -> None:

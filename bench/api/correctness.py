@@ -6,9 +6,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from tests.bench.api.variants import VariantServer
-from tests.bench.api.workloads import Workload
-from tests.bench.api.wrk import BrokenLoadError
+from bench.api.variants import VariantServer
+from bench.api.workloads import Workload
+from bench.api.wrk import BrokenLoadError
 
 FIELDS = {"id", "title", "description", "status", "created_at", "updated_at"}
 NEW = {"title": "Escrever README", "description": "Documentar", "status": "in_progress"}

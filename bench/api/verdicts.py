@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tests.bench.api.results import Results
-from tests.bench.api.variants import OURS
-from tests.bench.api.workloads import WORKLOADS
+from bench.api.results import Results
+from bench.api.variants import OURS
+from bench.api.workloads import WORKLOADS
 
 # Times as many requests per second as (a), as (b), as the better of (c) and (d), at these connections.
 AIM_CONNECTIONS = (16, 64)

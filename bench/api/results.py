@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from tests.bench.api.wrk import Load
+from bench.api.wrk import Load
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from stackwright.runtimes.compose.engine import images_present, probe_engine
 
-from tests.bench.plays import SETTINGS, docker, play
-from tests.bench.report import Figure, Report, ratio
+from bench.plays import SETTINGS, docker, play
+from bench.report import Figure, Report, ratio
 from tests.support.project import Project
 
 EMBEDDED, COMPOSE = "benche", "benchc"

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.bench.api import correctness
-from tests.bench.api.limits import Payloads
-from tests.bench.api.stage import Stage
-from tests.bench.api.variants import LIMITS, VARIANTS, VariantServer
-from tests.bench.api.workloads import SEED_ROWS
-from tests.bench.api.wrk import BrokenLoadError
+from bench.api import correctness
+from bench.api.limits import Payloads
+from bench.api.stage import Stage
+from bench.api.variants import LIMITS, VARIANTS, VariantServer
+from bench.api.workloads import SEED_ROWS
+from bench.api.wrk import BrokenLoadError
 
 _WARM_CONNECTIONS = 64
 _WARM_SECONDS = 1

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from redis import Redis
 
-from tests.bench.api.stage import DATABASE, Stage
-from tests.bench.api.workloads import WORKLOADS, Workload
-from tests.bench.api.wrk import Load
+from bench.api.stage import DATABASE, Stage
+from bench.api.workloads import WORKLOADS, Workload
+from bench.api.wrk import Load
 
 REDIS = "redis-benchmark"
 _REQUESTS_PER_SECOND = (

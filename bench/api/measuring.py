@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from tests.bench.api import correctness, limits, processes
-from tests.bench.api.results import Cell, Plan, Results
-from tests.bench.api.running import Runner
-from tests.bench.api.stage import Stage
-from tests.bench.api.variants import LIMITS, VARIANTS, VariantServer
-from tests.bench.api.workloads import SEED_ROWS, WORKLOADS, Workload
-from tests.bench.api.wrk import BrokenLoadError
+from bench.api import correctness, limits, processes
+from bench.api.results import Cell, Plan, Results
+from bench.api.running import Runner
+from bench.api.stage import Stage
+from bench.api.variants import LIMITS, VARIANTS, VariantServer
+from bench.api.workloads import SEED_ROWS, WORKLOADS, Workload
+from bench.api.wrk import BrokenLoadError
 
 # On the fast clock, Redis reads the time once for commands that it finds waiting together, so that a few of them still
 # see what the one before has set: 2 % were seen on a busy machine.

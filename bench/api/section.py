@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from tests.bench import tables
-from tests.bench.api import limits, verdicts
-from tests.bench.api.results import Cell, Plan, Results
-from tests.bench.api.variants import LIMITS, OURS, VARIANTS
-from tests.bench.api.workloads import WORKLOADS
+from bench import tables
+from bench.api import limits, verdicts
+from bench.api.results import Cell, Plan, Results
+from bench.api.variants import LIMITS, OURS, VARIANTS
+from bench.api.workloads import WORKLOADS
 
 METHOD = """\
 `make bench-api` starts each server itself: two server processes, with PostgreSQL, Redis and wrk (one thread) on the same

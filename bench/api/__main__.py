@@ -1,4 +1,4 @@
-"""``python -m tests.bench.api [--rounds N] [--seconds N] [--connections N …] [--only NAME …] [--write]``."""
+"""``python -m bench.api [--rounds N] [--seconds N] [--connections N …] [--only NAME …] [--write]``."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.bench import page
-from tests.bench.api import limits, processes, section, stage, wrk
-from tests.bench.api.measuring import Bench
-from tests.bench.api.results import Plan
-from tests.bench.api.variants import LIMITS, PEERS_BIN, VARIANTS
-from tests.bench.api.workloads import WORKLOADS
-from tests.bench.report import machine
+from bench import page
+from bench.api import limits, processes, section, stage, wrk
+from bench.api.measuring import Bench
+from bench.api.results import Plan
+from bench.api.variants import LIMITS, PEERS_BIN, VARIANTS
+from bench.api.workloads import WORKLOADS
+from bench.report import machine
 
 _LOOK_SECONDS = 2.0
 _MOST_BUSY = 0.1
@@ -31,7 +31,7 @@ def _count(text: str) -> int:
 
 def _options() -> argparse.Namespace:
     names = f"workloads: {', '.join(WORKLOADS)}; servers: {', '.join(SERVERS)}"
-    parser = argparse.ArgumentParser(prog="python -m tests.bench.api", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench.api", description=__doc__)
     parser.add_argument("--rounds", type=_count, default=3, help="runs of everything (default 3)")
     parser.add_argument("--seconds", type=_count, default=4, help="length of a run (default 4)")
     parser.add_argument(

@@ -23,9 +23,9 @@ from pathlib import Path
 
 from redis import Redis
 
+from bench.api.workloads import SEED_ROWS
+from bench.api.wrk import BrokenLoadError
 from tests.api.servers import PASSWORD, Postgres, RedisServer
-from tests.bench.api.workloads import SEED_ROWS
-from tests.bench.api.wrk import BrokenLoadError
 from tests.support.project import ROOT
 
 CLOCK_RATE = 30_000_000

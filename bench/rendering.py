@@ -5,8 +5,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from tests.bench.plays import SETTINGS, play
-from tests.bench.report import Figure, Report
+from bench.plays import SETTINGS, play
+from bench.report import Figure, Report
 from tests.support.project import Project, inventory_of
 
 COUNTS = (1, 10, 100)

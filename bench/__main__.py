@@ -1,4 +1,4 @@
-"""``python -m tests.bench [--rounds N] [--only PART …] [--write]``."""
+"""``python -m bench [--rounds N] [--only PART …] [--write]``."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import page, rendering, runtimes
-from tests.bench.report import Report, control_versions, machine
+from bench import page, rendering, runtimes
+from bench.report import Report, control_versions, machine
 
 PARTS: dict[str, Callable[[Path, int, Report], None]] = {
     "rendering": rendering.measure,
@@ -18,7 +18,7 @@ PARTS: dict[str, Callable[[Path, int, Report], None]] = {
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument(
         "--rounds", type=int, default=3, help="measurements of everything (default 3)"
     )

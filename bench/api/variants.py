@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.api import processes
+from bench.api.wrk import BrokenLoadError, Load, run
 from tests.api.servers import API_SOURCE, ApiProcess
-from tests.bench.api import processes
-from tests.bench.api.wrk import BrokenLoadError, Load, run
 from tests.support.project import ROOT
 
 PEERS = ROOT / "tests" / "bench" / "peers"
