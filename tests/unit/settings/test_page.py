@@ -48,7 +48,9 @@ def test_a_number_has_a_unit_unless_it_is_a_port(setting: Setting) -> None:
 
 def test_every_link_leads_to_a_heading(shipped: str) -> None:
     headings = re.findall(r"(?m)^##+ (.+)$", shipped)
-    anchors = {heading.replace("`", "").replace(",", "").replace(" ", "-") for heading in headings}
+    anchors = {
+        heading.replace("`", "").replace(",", "").replace(" ", "-").lower() for heading in headings
+    }
     links = set(re.findall(r"\]\(#([^)]+)\)", shipped))
     assert links
     assert links <= anchors

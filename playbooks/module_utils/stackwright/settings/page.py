@@ -108,7 +108,9 @@ def page(defaults: Path, schema: Mapping[str, Setting]) -> str:
         raise PageError("\n".join(gaps))
     files.sort(key=lambda file: sections.index(file.path.stem))
     links = {
-        default.name: "-".join(other.name for other in group.defaults)
+        default.name: "-".join(
+            other.name.lower() for other in group.defaults
+        )  # as headings are named
         for file in files
         for group in file.groups
         for default in group.defaults
