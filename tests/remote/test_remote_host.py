@@ -1,4 +1,4 @@
-"""A server with nothing but Python and SSH gets prod, by the commands of the README, over a real sshd."""
+"""A server with nothing but Python and SSH gets prod, by the commands of docs/remote.md, over a real sshd."""
 
 from __future__ import annotations
 

@@ -18,6 +18,13 @@ from tests.support.project import Project
 DEFAULTS = layout.INVENTORIES / "group_vars" / "all"
 SECTIONS = sorted({setting.section for setting in load_schema(layout.SCHEMA_FILE).values()})
 PLAYBOOKS = sorted((layout.PROJECT / "playbooks").glob("*.yml"))
+PAGES = [
+    "README.md",
+    "CONTRIBUTING.md",
+    *(f"docs/{path.name}" for path in sorted(layout.PROJECT.glob("docs/*.md"))),
+]
+# Where files are that pages name by their path.
+FOLDERS = "app|bench|docs|inventories/group_vars/all|playbooks|templates|tests"
 
 
 def defaults_of(section: str) -> dict[str, object]:
@@ -57,12 +64,63 @@ def test_every_playbook_says_what_it_does_and_is_in_the_makefile(playbook: Path)
     assert f"playbooks/{playbook.name}" in (layout.PROJECT / "Makefile").read_text(encoding="utf-8")
 
 
-def test_the_readme_names_only_make_targets_that_exist() -> None:
+def test_the_readme_stays_short() -> None:
+    assert len((layout.PROJECT / "README.md").read_text(encoding="utf-8").splitlines()) <= 150
+
+
+def test_what_ci_types_is_in_the_readme() -> None:
+    script = (layout.PROJECT / ".ci/run").read_text(encoding="utf-8")
     readme = (layout.PROJECT / "README.md").read_text(encoding="utf-8")
+    packages = re.findall(r"(?m)^apt-get -qq install ([a-z0-9 -]+[a-z0-9])", script)
+    commands = re.findall(r"(?m)^make [a-z-]+$", script)
+    assert packages
+    assert commands
+    assert [text for text in (*packages, *commands) if text not in readme] == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_pages_name_only_make_targets_that_exist(page: str) -> None:
     makefile = (layout.PROJECT / "Makefile").read_text(encoding="utf-8")
-    named = set(re.findall(r"(?m)(?:`|^)(?:sudo )?make ([a-z-]+)", readme))
-    assert named
-    assert named <= set(re.findall(r"(?m)^([a-z-]+):", makefile))
+    named = re.findall(r"(?m)(?:`|^)(?:sudo )?make ([a-z-]+)", _text(page))
+    assert set(named) <= set(re.findall(r"(?m)^([a-z-]+):", makefile))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_of_pages_lead_to_files_and_headings(page: str) -> None:
+    broken = []
+    for link in re.findall(r"\]\(([^)\s]+)\)", _prose(page)):
+        if "://" in link:
+            continue
+        path, _, anchor = link.partition("#")
+        target = (layout.PROJECT / page).parent / path if path else layout.PROJECT / page
+        if not target.exists() or (anchor and anchor not in _anchors(target)):
+            broken.append(link)
+    assert not broken
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_files_and_tests_that_pages_name_exist(page: str) -> None:
+    missing = []
+    for path, test in re.findall(rf"(?:`|^|\s)((?:{FOLDERS})/[\w./-]+)(?:::(\w+))?", _text(page)):
+        target = layout.PROJECT / path.rstrip(".")
+        if not target.exists() or (test and f"def {test}(" not in target.read_text("utf-8")):
+            missing.append(f"{path}::{test}" if test else path)
+    assert not missing
+
+
+def _text(page: str) -> str:
+    return (layout.PROJECT / page).read_text(encoding="utf-8")
+
+
+def _prose(page: str) -> str:
+    """A page without its blocks of code."""
+    return re.sub(r"(?ms)^```.*?^```$", "", _text(page))
+
+
+def _anchors(path: Path) -> set[str]:
+    """What the headings of a page are called in links, by GitHub's rule."""
+    headings = re.findall(r"(?m)^#+ (.+)$", _prose(str(path.relative_to(layout.PROJECT))))
+    return {re.sub(r"[^\w -]", "", heading).replace(" ", "-").lower() for heading in headings}
 
 
 def test_every_make_target_that_plays_is_one_command_without_tricks() -> None:

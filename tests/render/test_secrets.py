@@ -31,7 +31,7 @@ def generate(
     with_vault: bool = True,
     structured: bool = False,
 ) -> Run:
-    """``make secrets ENV=…``; the vault password is configured as the README says."""
+    """``make secrets ENV=…``; the vault password is configured as docs/secrets.md says."""
     key = {"ANSIBLE_VAULT_PASSWORD_FILE": str(project.password_file)} if with_vault else {}
     return project.run(
         *("-i", f"inventories/{inventory}.yml", "playbooks/secrets.yml", *arguments),

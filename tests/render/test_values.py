@@ -64,7 +64,7 @@ def with_texts(texts: Sequence[str], **changes: Any) -> dict[str, Any]:
 
 
 def as_written(text: str) -> str:
-    """A text as the README says to write it: quoted, and `!unsafe` where it has the marks of a template.
+    """A text as docs/environments.md says to write it: quoted, and `!unsafe` where it has the marks of a template.
 
     Only there: Ansible reads `!unsafe "0"` as a number and `!unsafe ""` as nothing, quotes or not.
     """
