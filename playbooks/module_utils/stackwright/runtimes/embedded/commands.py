@@ -68,7 +68,9 @@ def redis(output_dir: str) -> list[str]:
     """Argument list of redis-cli, to which a command is appended. Raises EmbeddedError."""
     program = load_program(folder_of(output_dir), "cache-redis")
     found = shutil.which("redis-cli", path=SYSTEM_PATH)
-    script = Path(program.project, "playbooks/module_utils/stackwright/runtimes/embedded/redis_cli.py")
+    script = Path(
+        program.project, "playbooks/module_utils/stackwright/runtimes/embedded/redis_cli.py"
+    )
     client = [found] if found else [sys.executable, "-I", str(script)]
     words = [*client, "-h", HOST, "-p", str(program.port)]
     if not program.login:
