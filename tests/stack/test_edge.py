@@ -559,18 +559,6 @@ def test_replicas_are_replaced_one_by_one_without_a_failed_request_or_a_long_wai
     assert site(stack).returncode == 0  # back, for the tests that follow
 
 
-def test_replicas_that_compose_renamed_are_found_until_the_next_run_names_them(
-    stack: Stack, edge: Connection
-) -> None:
-    done = stack.compose("up", "--detach", "--force-recreate", "--no-deps", "--wait", "api-web")
-    assert done.returncode == 0, done.stderr
-    expected = {f"{PROJECT}-api-web-1", f"{PROJECT}-api-web-2"}
-    assert not expected & set(replicas())  # replaced before, they count on
-    assert edge.ask("GET", "/tasks").status == 200
-    assert site(stack).returncode == 0
-    assert set(replicas()) == expected
-
-
 def test_a_second_run_changes_nothing_and_a_setting_of_the_edge_replaces_nothing(
     stack: Stack,
 ) -> None:
