@@ -6,7 +6,9 @@ Names begin with ``swtest-`` and the process id, so that parallel runs and real 
 from __future__ import annotations
 
 import functools
+import ipaddress
 import itertools
+import json
 import os
 import subprocess
 import time
@@ -56,6 +58,14 @@ def docker(
 def inside(name: str, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
     """Run a command in a running container."""
     return docker("exec", name, *command, check=check)
+
+
+def bridge_address() -> str:
+    """The address under which containers of Docker's default network reach this host."""
+    line = "{{json (index .IPAM.Config 0)}}"
+    given = json.loads(docker("network", "inspect", "bridge", "--format", line).stdout)
+    # An engine whose bridge was there before it started names no gateway, and takes the first address all the same.
+    return given.get("Gateway") or str(next(ipaddress.ip_network(given["Subnet"]).hosts()))
 
 
 def logs(name: str) -> str:

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from tests.stack.containers import docker
+from tests.stack.containers import bridge_address
 
 
 @dataclass
@@ -62,8 +62,7 @@ def _self_signed(address: str, folder: Path) -> tuple[Path, Path]:
 @contextmanager
 def package_index(folder: Path) -> Iterator[Index]:
     """Serve until the block ends, on the address that containers know this machine by."""
-    line = "{{(index .IPAM.Config 0).Gateway}}"
-    host = docker("network", "inspect", "bridge", "--format", line).stdout.strip()
+    host = bridge_address()
     certificate, key = _self_signed(host, folder)
     users: list[str] = []
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.stack.acme_issuer import acme_issuer
 from tests.stack.conftest import Stack, free_port
-from tests.stack.containers import docker, inside
+from tests.stack.containers import bridge_address, inside
 from tests.stack.edge_client import Connection
 from tests.support.project import Project, like_dev
 
@@ -27,13 +27,6 @@ edge_https_port: 443
 edge_acme_directory: {directory}
 edge_acme_ca_file: {root}
 """
-
-
-def bridge_address() -> str:
-    """The address under which Docker's containers reach this host."""
-    return docker(
-        "network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Gateway}}"
-    ).stdout.strip()
 
 
 def test_a_certificate_by_acme(shared_project: Project, tmp_path: Path) -> None:

@@ -300,6 +300,13 @@ def test_compose_without_an_engine_names_the_way_to_get_one(stack: Stack) -> Non
     assert "make engine" in done.output
 
 
+def test_auto_without_an_engine_takes_embedded_and_says_why(stack: Stack) -> None:
+    assert stack.play("playbooks/stop.yml").returncode == 0
+    done = stack.play("playbooks/render.yml", DOCKER_HOST="unix:///nonexistent.sock")
+    assert done.returncode == 0, done.output
+    assert "runtime embedded: no engine answers" in done.output
+
+
 def _left(kind: str, *words: str) -> list[str]:
     """What the engine has of the environment."""
     label = "label=com.docker.compose.project=desafio3-swlife"
@@ -332,10 +339,3 @@ def test_destroy_takes_what_is_confirmed_and_data_with_a_second_word(stack: Stac
     again = stack.project.run(*words)
     assert (again.returncode, "nothing is left of swlife" in again.output) == (0, True)
     stack.project.environment("swlife")
-
-
-def test_auto_without_an_engine_takes_embedded_and_says_why(stack: Stack) -> None:
-    assert stack.play("playbooks/stop.yml").returncode == 0
-    done = stack.play("playbooks/render.yml", DOCKER_HOST="unix:///nonexistent.sock")
-    assert done.returncode == 0, done.output
-    assert "runtime embedded: no engine answers" in done.output

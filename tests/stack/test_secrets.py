@@ -138,8 +138,6 @@ def test_no_rendered_file_but_the_secret_ones_holds_a_secret(stack: Leaky) -> No
         "banco-dados": ("db_password", "db_app_password", "db_backup_password", "db_monitor_password"),
         "cache-redis": ("cache_password",),
         "api-web": ("db_app_password", "cache_password", *TOKEN_SECRETS),
-        "embedded": ("db_password", "db_app_password", "db_backup_password", "db_monitor_password", "cache_password",
-                     *TOKEN_SECRETS),
     }  # fmt: skip
     assert holding == {f"secrets/{who}/{name}" for who, names in expected.items() for name in names}
     assert {"manifest.json", "verify.json", "env/api-web.env"} <= tree(stack.folder).keys()

@@ -65,7 +65,9 @@ CONTAINER_ITEMS: dict[str, Callable[[Inspected], bool]] = {
     "5.16 own processes": lambda c: _host(c, "PidMode") == "",
     "5.17 own IPC": lambda c: _host(c, "IpcMode") in ("private", ""),
     "5.18 no devices": lambda c: not _host(c, "Devices") and not _host(c, "DeviceRequests"),
-    "5.19 limits of files and core dumps": lambda c: _limits(c) == {"nofile": 16384, "core": 0},
+    "5.19 limits of files and core dumps": lambda c: (
+        _limits(c)["core"] == 0 and 0 < _limits(c)["nofile"] <= 16384
+    ),
     "5.20 mounts are not shared": lambda c: (
         not any("shared" in mount["Propagation"] for mount in c["Mounts"])
     ),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 
 import pytest
@@ -29,6 +31,7 @@ while all(os.path.exists(f"/proc/{pid}") for pid in victims):
     held.append(b"x" * 1048576)
 print("killed", flush=True)
 """
+TRIED = "A worker cannot be started"
 # Every process forks until none may be made; each ends by itself. SIGALRM is not inherited, so every child sets its own.
 BOMB = """
 import os, signal, time
@@ -91,6 +94,35 @@ def test_a_fork_bomb_ends_at_the_limit_and_leaves_nothing_behind(production: Pro
         production.wait_until_whole()
         assert production.ask("POST", "/tasks", {"title": "after the bomb"}).status == 201
     assert "Traceback" not in "\n".join(log_of(name)[lines:])
+
+
+def test_a_worker_that_cannot_be_started_is_started_later(production: Production) -> None:
+    production.wait_until_whole()
+    name = production.names("api-web")[0]
+    lines, found = len(log_of(name)), production.inspect(name)
+    docker("update", "--pids-limit", "1", name)  # those that run may stay
+    try:
+        os.kill(worker_of(name), signal.SIGKILL)
+        wait_for("a start that fails", lambda: any(TRIED in line for line in log_of(name)[lines:]))
+    finally:
+        docker("update", "--pids-limit", str(found["HostConfig"]["PidsLimit"]), name)
+    production.wait_until_whole()
+    assert worker_of(name)
+    assert production.inspect(name)["RestartCount"] == found["RestartCount"]
+
+
+def worker_of(name: str) -> int:
+    """The process id, on this host, of one of the API's workers: a child of the main process."""
+    rows = [
+        row.split(None, 2)
+        for row in docker("top", name, "-eo", "pid,ppid,args").stdout.splitlines()
+    ]
+    servers = {
+        pid: parent
+        for pid, parent, words in rows
+        if "-m tasks_api" in words and "init" not in words
+    }
+    return next(int(pid) for pid, parent in servers.items() if parent in servers)
 
 
 def processes(name: str) -> int:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import time
 from typing import Any
 
 from granian.constants import HTTPModes, Interfaces
-from granian.log import LogLevels
+from granian.log import LogLevels, logger
 from granian.server import Server
 
 from tasks_api.config import Config
@@ -71,8 +72,24 @@ class ApiServer(Server):  # type: ignore[misc]
             ended = [self.interrupt_children.pop() for _ in self.interrupt_children[:]]
             if any(time.monotonic() - self.wrks[i].birth < _SHORT_LIFE_SECONDS for i in ended):
                 time.sleep(_PAUSE_SECONDS)
-            if not self.interrupt_signal:
-                self._respawn_workers(ended, *how_to_start)
+            for index in ended:
+                if not self.interrupt_signal:
+                    self._replace(index, *how_to_start)
+
+    def _replace(self, index: int, *how_to_start: Any) -> None:
+        """Replace a worker that ended; at the limit of processes or threads, a moment later."""
+        ended, before = self.wrks[index], set(multiprocessing.active_children())
+        try:
+            self._respawn_workers([index], *how_to_start)
+        except (OSError, RuntimeError) as error:
+            for child in set(multiprocessing.active_children()) - before:
+                child.kill()  # it runs, but nobody would notice its end
+            if ended not in self.wrks:
+                self.wrks.insert(index, ended)
+            logger.warning("A worker cannot be started, which is tried again: %s", error)
+            time.sleep(_PAUSE_SECONDS)
+            self.interrupt_children.append(index)
+            self.main_loop_interrupt.set()
 
     def _begin_worker(self) -> None:
         """Prepare a worker that was just forked; the signals are held back until `obey`.
