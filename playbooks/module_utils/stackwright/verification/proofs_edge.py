@@ -30,8 +30,9 @@ def edge(context: Context) -> Finding:
     if target.hsts_seconds:
         wanted["Strict-Transport-Security"] = f"max-age={target.hsts_seconds}"
     _has_headers(answer, wanted)
-    large = {"title": "x" * (target.max_body_bytes + 1)}
-    refused = context.api.must("POST", "/tasks", 413, large)
+    # Announced, not sent: who refuses a body hangs up, and the answer may be lost while the rest is still being sent.
+    large = {"Content-Type": "application/json", "Content-Length": str(target.max_body_bytes + 1)}
+    refused = context.api.must("POST", "/tasks", 413, headers=large)
     _has_headers(refused, _HEADERS)
     until = context.api.certificate.get("notAfter", "an unknown time")
     text = f"HTTP leads to HTTPS, certificate valid until {until}, headers, bodies above the limit refused"
