@@ -88,7 +88,12 @@ def test_a_fork_bomb_ends_at_the_limit_and_leaves_nothing_behind(production: Pro
             bomb.wait(60)
         assert 200 < max(counted) < 300  # 256 of its own, and the checks that the engine puts in
         assert reads == {200}  # what the replica does not answer the edge asks the other one
-        assert written in (201, 503, 504)
+        assert written in (
+            201,
+            502,
+            503,
+            504,
+        )  # 502: under way in a worker that ended, as docs/edge.md has it
         assert written != 201 or "meanwhile" in production.titles()
         wait_for("the bomb to end", lambda: processes(name) < 40)
         production.wait_until_whole()
