@@ -13,7 +13,7 @@ from bench.api.wrk import BrokenLoadError, Load, run
 from tests.api.servers import API_SOURCE, ApiProcess
 from tests.support.project import ROOT
 
-PEERS = ROOT / "tests" / "bench" / "peers"
+PEERS = ROOT / "bench" / "peers"
 PEERS_BIN = ROOT / ".venv-bench" / "bin"
 OURS = "ours"
 _LOG_LINES = 40
