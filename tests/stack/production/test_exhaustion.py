@@ -13,13 +13,18 @@ from tests.stack.production.conftest import Production
 
 pytestmark = pytest.mark.docker
 
-# The kernel ends the process that is worst by its score, so the one that allocates makes itself the better one.
+# The kernel ends the process that is worst by its score, so the one that allocates makes itself the better one. It stops
+# when a victim has ended, not when its parent has collected it: allocating on meanwhile would cost its own life.
 ALLOCATE = """
 import os, sys
 def processes(): return [int(name) for name in os.listdir("/proc") if name.isdigit()]
-def parent(pid):
+def fields(pid):
     with open(f"/proc/{pid}/stat") as stat:
-        return int(stat.read().rpartition(") ")[2].split()[1])
+        return stat.read().rpartition(") ")[2].split()
+def parent(pid): return int(fields(pid)[1])
+def runs(pid):
+    try: return fields(pid)[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError): return False
 main = next(pid for pid in processes() if parent(pid) == 1)
 victims = [main] if sys.argv[1] == "main" else [pid for pid in processes() if parent(pid) == main]
 for pid in victims:
@@ -27,7 +32,7 @@ for pid in victims:
         score.write("1000")
 print(len(victims), flush=True)
 held = []
-while all(os.path.exists(f"/proc/{pid}") for pid in victims):
+while all(runs(pid) for pid in victims):
     held.append(b"x" * 1048576)
 print("killed", flush=True)
 """
