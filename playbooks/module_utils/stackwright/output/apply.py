@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from ..rendering.rendered_file import RenderedFile
+from ..system import lock_folder
 from .diff import diff_of
-from .folder_lock import lock_folder
 from .folders import make_folder
 from .manifest import NEXT_MANIFEST, TreeError, read_manifest
 from .plan import digest, plan_tree
