@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 # For a question that a program answers at once. A loaded host needs seconds, so that only one that hangs costs this.
@@ -145,13 +146,19 @@ class Deadline:
         time.sleep(self.bound(seconds))
 
 
-def acquire(lock: Callable[[], object], deadline: Deadline) -> None:
-    """Call ``lock`` until it no longer raises BlockingIOError. Raises OutOfTimeError."""
+def acquire(
+    lock: Callable[[], object],
+    deadline: Deadline,
+    waiting: Callable[[], None] = lambda: None,
+    poll_seconds: float = _POLL_SECONDS,
+) -> None:
+    """Call ``lock`` until it raises no BlockingIOError, and ``waiting`` in between. Raises OutOfTimeError."""
     while True:
         try:
             lock()
         except BlockingIOError:
-            deadline.pause(_POLL_SECONDS)
+            deadline.pause(poll_seconds)
+            waiting()
         else:
             return
 
@@ -164,10 +171,9 @@ def lock_folder(folder: Path, seconds: float) -> Iterator[None]:
     """
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
+        lock = partial(fcntl.flock, descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         try:
-            acquire(
-                lambda: fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB), Deadline(seconds)
-            )
+            acquire(lock, Deadline(seconds))
         except OutOfTimeError:
             reason = f"another run works there, still after {seconds:.0f} s"
             raise TimeoutError(errno.EAGAIN, reason, str(folder)) from None
