@@ -89,10 +89,10 @@ class ActionModule(EnvironmentAction):
 
     def _look(self, names: Names, place: layout.Place) -> Belongings:
         """What there is on the host, and of another host what this machine keeps of it."""
-        found = Belongings(**self.host.ask("belongings", names=asdict(names)))
+        found = Belongings(**self.host.call("belongings", names=asdict(names)))
         if not place.remote:
             return found
-        here = Belongings(**Host().ask("belongings", names=asdict(self._reports(place))))
+        here = Belongings(**Host().call("belongings", names=asdict(self._reports(place))))
         files = [str(place.reports / path) for path in here.things["files"]]
         return replace(found, things={**found.things, "files": found.things["files"] + files})
 
@@ -118,9 +118,11 @@ class ActionModule(EnvironmentAction):
     ) -> dict[str, Any]:
         """Remove, look again, and say what is left."""
         data = bool(self._word("data"))
-        wrong = self.host.ask("remove_belongings", names=asdict(names), data=data)
+        wrong = self.host.call("remove_belongings", names=asdict(names), data=data)
         if place.remote:
-            wrong += Host().ask("remove_belongings", names=asdict(self._reports(place)), data=False)
+            wrong += Host().call(
+                "remove_belongings", names=asdict(self._reports(place)), data=False
+            )
         left = self._look(names, place)
         kept = [] if data else self._listing(left, place, DATA)
         removed = self._listing(found, place, self._taken())

@@ -16,8 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
 
 from stackwright import layout
 from stackwright.environment_action import EnvironmentAction
-from stackwright.secrets.vault import SecretVault
-from stackwright.secrets.vault_text import missing_secrets
+from stackwright.secrets.vault import SecretVault, missing_secrets
 from stackwright.settings.patterns import with_members
 from stackwright.settings.resolve import check_name, environment_of
 from stackwright.settings.schema import Setting

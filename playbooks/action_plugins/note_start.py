@@ -25,7 +25,7 @@ class ActionModule(EnvironmentAction):
         if self._task.check_mode:
             return {}
         arguments = self._task.args
-        said = self.host.ask(
+        said = self.host.call(
             "note_started",
             root=str(arguments["output_dir"]),
             runtime=str(arguments["runtime"]),

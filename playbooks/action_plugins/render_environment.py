@@ -16,7 +16,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
 
 from stackwright.environment_action import EnvironmentAction
-from stackwright.output.apply import Settled
+from stackwright.output.apply import ApplyResult
 from stackwright.output.hosts import Host
 from stackwright.rendering.compose_file import check_schema, check_with_compose
 from stackwright.rendering.hardening import check_protections
@@ -45,20 +45,18 @@ def _edited_problem(edited: list[str], folder: Path, environment: str) -> Refuse
     )
 
 
-def _write_problem(settled: Settled, environment: str) -> RefusedError:
+def _write_problem(applied: ApplyResult, environment: str) -> RefusedError:
     """A file that cannot be read or written; a run that was cut while replacing is completed by the next one."""
     state = (
         "some files were replaced, and the next run completes them"
-        if settled.begun
+        if applied.partial
         else "nothing was replaced"
     )
-    reason = f"{settled.trouble}; {state}"
-    fix = settled.trouble_fix or (
+    reason = f"{applied.error}; {state}"
+    fix = applied.error_fix or (
         "free space or give this user the permission, then run it again; or set another stack_output_dir"
     )
-    return RefusedError(
-        environment, [Problem("stack_output_dir", reason, fix, settled.trouble_path)]
-    )
+    return RefusedError(environment, [Problem("stack_output_dir", reason, fix, applied.error_path)])
 
 
 def _engine(values: Mapping[str, Any], host: Host) -> Engine:
@@ -68,14 +66,14 @@ def _engine(values: Mapping[str, Any], host: Host) -> Engine:
     return host.engine()
 
 
-def _summary(settled: Settled, prepared: Prepared, host: Host) -> str:
+def _summary(applied: ApplyResult, prepared: Prepared, host: Host) -> str:
     """What was done, or would be in check mode, in one line."""
-    changed, files = len(settled.changed), len(prepared.files)
+    changed, files = len(applied.changed), len(prepared.files)
     parts = [f"{changed} of {files} files written"] if changed else []
-    parts += [f"{len(settled.pruned)} removed"] if settled.pruned else []
-    parts += [f"{len(settled.remode)} given another mode"] if settled.remode else []
+    parts += [f"{len(applied.pruned)} removed"] if applied.pruned else []
+    parts += [f"{len(applied.mode_changes)} given another mode"] if applied.mode_changes else []
     if not parts:
-        parts = ["nothing to change" if settled.is_noop else "only the manifest changed"]
+        parts = ["nothing to change" if applied.is_noop else "only the manifest changed"]
     return f"{', '.join(parts)} in {prepared.root}{f' on {host.name}' if host.remote else ''}"
 
 
@@ -101,29 +99,29 @@ class ActionModule(EnvironmentAction):
         choices = make_choices(values, _engine(values, host), host)
         prepared = prepare(values, choices, host.remote)
         tree = (prepared.root, prepared.files, prepared.record)
-        settled = host.settle(*tree, diff=bool(self._task.diff), hidden=self._hidden)
-        if settled.trouble:
-            raise _write_problem(settled, environment)
-        if not settled.recorded:
+        applied = host.apply(*tree, diff=bool(self._task.diff), hidden=self._hidden)
+        if applied.error:
+            raise _write_problem(applied, environment)
+        if not applied.recorded:
             document = check_schema(prepared.files["docker-compose.yml"].content)
             if values["secrets_strict"]:
                 check_protections(document, closed=values["edge_enabled"])
             check_with_compose(prepared.files)
-        if settled.edited and not values["render_overwrite_edits"]:
-            raise _edited_problem(settled.edited, prepared.root, environment)
+        if applied.edited and not values["render_overwrite_edits"]:
+            raise _edited_problem(applied.edited, prepared.root, environment)
         outcome: dict[str, Any] = {"plan": choices}
-        if settled.diff is not None:
-            outcome["diff"] = settled.diff
-        if not self._task.check_mode and not settled.is_noop:
+        if applied.diff is not None:
+            outcome["diff"] = applied.diff
+        if not self._task.check_mode and not applied.is_noop:
             overwrite = values["render_overwrite_edits"]
-            settled = host.settle(*tree, write=True, overwrite=overwrite)
-            if settled.trouble:
-                raise _write_problem(settled, environment)
-            if settled.edited and not overwrite:  # in the meantime
-                raise _edited_problem(settled.edited, prepared.root, environment)
-        outcome["changed"] = not settled.is_noop
+            applied = host.apply(*tree, write=True, overwrite=overwrite)
+            if applied.error:
+                raise _write_problem(applied, environment)
+            if applied.edited and not overwrite:  # in the meantime
+                raise _edited_problem(applied.edited, prepared.root, environment)
+        outcome["changed"] = not applied.is_noop
         outcome["lines"] = [
-            _summary(settled, prepared, host),
+            _summary(applied, prepared, host),
             f"runtime {choices['runtime']}: {choices['runtime_reason']}",
             *_left_out(values, prepared.record["services"]),
             f"base images {choices['base_images']}: {choices['base_images_reason']}",

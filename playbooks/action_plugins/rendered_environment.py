@@ -138,9 +138,9 @@ class ActionModule(EnvironmentAction):
             return f"was rendered for the runtime {manifest['runtime']}, not {wanted}"
         host = self.host
         prepared = prepare(values, manifest, host.remote)
-        found = host.settle(prepared.root, prepared.files, prepared.record)
-        if found.trouble:
-            return f"cannot be read: {found.trouble_path}: {found.trouble}"
+        found = host.apply(prepared.root, prepared.files, prepared.record)
+        if found.error:
+            return f"cannot be read: {found.error_path}: {found.error}"
         if found.edited:
             return f"has files edited by hand since it was rendered: {', '.join(found.edited)}"
         return (

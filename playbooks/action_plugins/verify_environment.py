@@ -18,8 +18,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
 
 from stackwright.environment_action import EnvironmentAction
-from stackwright.output.folders import make_folder
-from stackwright.output.write import replace_file
+from stackwright.output.write import make_folder, replace_file
 from stackwright.secrets.masking import Masker
 from stackwright.verification import report
 from stackwright.verification.outside import (
@@ -88,7 +87,7 @@ class ActionModule(EnvironmentAction):
 
         def users(ports: list[int]) -> Mapping[str, Mapping[str, Any]]:
             command = arguments["address_command"]
-            return dict(host.ask("port_users", ports=ports, address_command=command))
+            return dict(host.call("port_users", ports=ports, address_command=command))
 
         return look(name, address, seen, users, control)
 

@@ -20,6 +20,7 @@ from .rendering.compose_file import ComposeFileError
 from .rendering.tree import RenderError
 from .runtimes.embedded.errors import EmbeddedError
 from .runtimes.embedded.unprivileged import UnprivilegedError
+from .secrets.masking import Masker
 from .settings.problems import Problem, RefusedError
 from .settings.resolve import resolve_environment
 from .settings.schema import Setting, load_schema
@@ -94,9 +95,7 @@ class EnvironmentAction(ActionBase):  # type: ignore[misc]
             message = f"environment {self._environment}: nothing was written\n  - {trouble}"
         except OSError as error:
             message = f"environment {self._environment}: {error.filename}: {error.strerror}"
-        for text in self._hidden:
-            message = message.replace(text, "********")
-        return result | {"failed": True, "msg": message}
+        return result | {"failed": True, "msg": Masker(self._hidden).text(message)}
 
     def take_turn(self) -> None:
         """Let no other run work on this play's environments until this one ends. Raises RunLockError.

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from stackwright.output.diff import diff_of
+from stackwright.output.apply import diff_of
 from stackwright.output.plan import plan_tree
 from stackwright.output.write import apply_plan
 from stackwright.rendering.rendered_file import RenderedFile

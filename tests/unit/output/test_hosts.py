@@ -14,8 +14,7 @@ from stackwright import layout
 from stackwright.images.sbom.package import Package
 from stackwright.images.sbom.reading import BillError
 from stackwright.output.hosts import Host, HostError, RemoteHost, address_of, is_remote
-from stackwright.output.remote_operations import QUESTIONS
-from stackwright.output.serialization import unpack
+from stackwright.output.remote_operations import OPERATIONS, unpack
 from stackwright.rendering.prepare import make_choices, prepare
 from stackwright.rendering.rendered_file import RenderedFile
 from stackwright.runtimes.access import from_here
@@ -30,15 +29,21 @@ FILES = {
     "app/api/run": RenderedFile(b"#!/bin/sh\n\xff\n", 0o755),
     "env/api.env": RenderedFile("DB_PASSWORD=schön und geheim\n".encode(), 0o600),
 }
-ON_HOST = ("build_images", "check_host_ports", "explain_failure", "verify_environment", "ask_host")
+ON_HOST = (
+    "build_images",
+    "check_host_ports",
+    "explain_failure",
+    "verify_environment",
+    "remote_operation",
+)
 CHOICES = {"runtime": "compose", "base_images": "distro"}
 
 
 def carried(module: str, arguments: dict[str, Any]) -> dict[str, Any]:
     """A connection: what passes it is JSON, in both directions."""
-    assert module == "ask_host"
-    question = json.loads(json.dumps(arguments))
-    answer = QUESTIONS[question["question"]](**unpack(question["arguments"]))
+    assert module == "remote_operation"
+    given = json.loads(json.dumps(arguments))
+    answer = OPERATIONS[given["operation"]](**unpack(given["arguments"]))
     return {"answer": json.loads(json.dumps(answer))}
 
 
@@ -50,29 +55,29 @@ def test_files_are_written_all_together_and_a_second_time_nothing_is(
     host: Host, tmp_path: Path
 ) -> None:
     record = {"environment": "shop", "project": "shop"}
-    before = host.settle(tmp_path / "shop", FILES, record, diff=True, hidden=["schön und geheim"])
+    before = host.apply(tmp_path / "shop", FILES, record, diff=True, hidden=["schön und geheim"])
     assert (before.changed, before.is_noop, before.recorded) == (sorted(FILES), False, False)
     assert "geheim" not in json.dumps(before.diff, ensure_ascii=False)
     assert not (tmp_path / "shop").exists()
-    assert host.settle(tmp_path / "shop", FILES, record, write=True).trouble == ""
+    assert host.apply(tmp_path / "shop", FILES, record, write=True).error == ""
     written = tree(tmp_path / "shop")
     assert {path: written[path] for path in FILES} == {p: f.content for p, f in FILES.items()}
     assert (tmp_path / "shop/app/api/run").stat().st_mode & 0o777 == 0o755
-    after = host.settle(tmp_path / "shop", FILES, record)
+    after = host.apply(tmp_path / "shop", FILES, record)
     assert (after.is_noop, after.recorded) == (True, True)
     rendered = host.rendered(tmp_path / "shop")
     assert (rendered["record"], rendered["running"], rendered["present"]) == (record, [], [])
     (tmp_path / "shop/env/api.env").write_text("by hand")
-    assert host.settle(tmp_path / "shop", FILES, record).edited == ["env/api.env"]
+    assert host.apply(tmp_path / "shop", FILES, record).edited == ["env/api.env"]
 
 
 @pytest.mark.parametrize("host", [Host(), REMOTE], ids=["here", "there"])
 def test_a_folder_that_cannot_be_written_is_told(host: Host, tmp_path: Path) -> None:
     (tmp_path / "shop").write_text("a file in the way")
-    settled = host.settle(tmp_path / "shop", FILES, {}, write=True)
-    assert settled.trouble
-    assert not settled.begun
-    assert settled.trouble_path.startswith(str(tmp_path / "shop"))
+    applied = host.apply(tmp_path / "shop", FILES, {}, write=True)
+    assert applied.error
+    assert not applied.partial
+    assert applied.error_path.startswith(str(tmp_path / "shop"))
 
 
 def test_engine_and_images_are_asked_for_there() -> None:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from stackwright.output.diff import diff_of
+from stackwright.output.apply import diff_of
 from stackwright.output.manifest import MANIFEST, NEXT_MANIFEST, TreeError, read_manifest
 from stackwright.output.plan import Plan, digest, plan_tree
 from stackwright.output.write import apply_plan
@@ -150,7 +150,7 @@ class TestModes:
     def test_a_changed_mode_is_repaired_without_being_an_edit(self, root: Path) -> None:
         (root / "secrets/api/key").chmod(0o644)
         coming = plan(root, FIRST)
-        assert (coming.remode, coming.changed, coming.edited) == (["secrets/api/key"], [], [])
+        assert (coming.mode_changes, coming.changed, coming.edited) == (["secrets/api/key"], [], [])
         apply_plan(coming)
         assert_holds(root, FIRST)
 
@@ -175,7 +175,7 @@ class TestModes:
     ) -> None:
         (root / "env").chmod(wrong)
         coming = plan(root, FIRST)
-        assert (coming.remode, coming.changed, coming.is_noop) == (["env"], [], False)
+        assert (coming.mode_changes, coming.changed, coming.is_noop) == (["env"], [], False)
         shown = diff_of(coming, [])
         assert [(entry["before_header"], entry["after"]) for entry in shown] == [
             (str(root / "env"), f"mode 0755, user id {os.geteuid()}\n")

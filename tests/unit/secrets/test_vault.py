@@ -12,12 +12,12 @@ import pytest
 import yaml
 from ansible.parsing.vault import VaultLib, VaultSecret
 from stackwright import layout
-from stackwright.secrets.vault import SecretVault
-from stackwright.secrets.vault_text import missing_secrets
+from stackwright.secrets.vault import SecretVault, missing_secrets
 from stackwright.settings.problems import RefusedError
 from stackwright.settings.rules.secrets import secret_problems
 from stackwright.settings.schema import Setting, load_schema
 from stackwright.settings.sources import Sources
+from stackwright.system import lock_folder
 
 from tests.support.resolving import dev_values
 
@@ -241,6 +241,18 @@ def test_two_runs_at_once_generate_each_secret_once(tmp_path: Path) -> None:
     other.join(timeout=60)
     assert names(found) == ["cache_password"]
     assert "the-first-one-wins" in content(vault)
+
+
+def test_a_run_that_keeps_the_folder_is_an_error_that_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stackwright.secrets.vault.LOCK_SECONDS", 0.1)
+    vault = vault_at(tmp_path)
+    vault.path.parent.mkdir(parents=True, exist_ok=True)
+    with lock_folder(vault.path.parent, 1), pytest.raises(RefusedError) as refused:
+        vault.add(MISSING)
+    assert "another run works there, still after 0 s; nothing was written" in str(refused.value)
+    assert not vault.path.exists()
 
 
 def test_a_secret_is_missing_only_where_its_setting_takes_it_from_the_vault() -> None:

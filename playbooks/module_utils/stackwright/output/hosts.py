@@ -10,9 +10,8 @@ from ..images.sbom.package import Package
 from ..images.sbom.reading import BillError, packages_of
 from ..rendering.rendered_file import RenderedFile
 from ..runtimes.compose.engine import Engine
-from .apply import Settled, settle, to_wire
-from .remote_operations import QUESTIONS
-from .serialization import pack
+from .apply import ApplyResult, apply_tree
+from .remote_operations import OPERATIONS, pack, pack_files
 
 Execute = Callable[[str, dict[str, Any]], dict[str, Any]]
 
@@ -37,35 +36,35 @@ class Host:
     remote = False
     name = "this machine"
 
-    def ask(self, question: str, **arguments: Any) -> Any:
-        """The answer to one of host_side.QUESTIONS."""
-        return QUESTIONS[question](**arguments)
+    def call(self, operation: str, **arguments: Any) -> Any:
+        """The result of one of OPERATIONS."""
+        return OPERATIONS[operation](**arguments)
 
     def engine(self) -> Engine:
         """The engine there."""
-        return Engine(**self.ask("engine"))
+        return Engine(**self.call("engine"))
 
     def images_present(self, references: Sequence[str]) -> set[str]:
         """Which of the images its engine has."""
-        return set(self.ask("images", references=list(references)))
+        return set(self.call("images", references=list(references)))
 
     def registry_answers(self, image: str, timeout_seconds: int) -> bool:
         """Whether a registry answers it."""
-        return bool(self.ask("registry", image=image, timeout_seconds=timeout_seconds))
+        return bool(self.call("registry", image=image, timeout_seconds=timeout_seconds))
 
     def rendered(self, root: Path) -> dict[str, Any]:
-        """See host_side."""
-        return dict(self.ask("rendered", root=str(root)))
+        """See remote_operations._rendered."""
+        return dict(self.call("rendered", root=str(root)))
 
-    def settle(
+    def apply(
         self,
         root: Path,
         files: Mapping[str, RenderedFile],
         record: Mapping[str, Any],
         **options: Any,
-    ) -> Settled:
-        """See settling.settle."""
-        return settle(root, files, record, **options)
+    ) -> ApplyResult:
+        """See apply.apply_tree."""
+        return apply_tree(root, files, record, **options)
 
     def packages_of(self, reference: str) -> list[Package]:
         """The packages in an image of its engine. Raises bills.reading.BillError."""
@@ -86,31 +85,34 @@ class RemoteHost(Host):
         self.name = name
         self._execute = execute
 
-    def ask(self, question: str, **arguments: Any) -> Any:
+    def call(self, operation: str, **arguments: Any) -> Any:
         """As Host's. Raises HostError or BillError."""
-        result = self._execute("ask_host", {"question": question, "arguments": pack(arguments)})
+        result = self._execute(
+            "remote_operation", {"operation": operation, "arguments": pack(arguments)}
+        )
         if result.get("failed"):
-            if question == "packages" and "output" in result:
+            if operation == "packages" and "output" in result:
                 raise BillError(arguments["reference"], str(result["output"]))
             said = result.get("msg") or result.get("module_stderr") or "no answer"
             raise HostError(f"{self.name}: {str(said).strip()}")
         return result["answer"]
 
-    def settle(
+    def apply(
         self,
         root: Path,
         files: Mapping[str, RenderedFile],
         record: Mapping[str, Any],
         **options: Any,
-    ) -> Settled:
-        """See settling.settle."""
-        wire = to_wire(files)
+    ) -> ApplyResult:
+        """See apply.apply_tree."""
         options["hidden"] = list(options.get("hidden", ()))
-        return Settled(
-            **self.ask("settle", root=str(root), files=wire, record=dict(record), **options)
+        return ApplyResult(
+            **self.call(
+                "apply", root=str(root), files=pack_files(files), record=dict(record), **options
+            )
         )
 
     def packages_of(self, reference: str) -> list[Package]:
         """As Host's."""
-        found = self.ask("packages", reference=reference)
+        found = self.call("packages", reference=reference)
         return [Package(**{**package, "licences": tuple(package["licences"])}) for package in found]

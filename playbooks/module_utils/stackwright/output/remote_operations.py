@@ -1,11 +1,14 @@
-"""What is asked of the host of an environment. It needs no more than Python's standard library for the answers.
+"""What is done on the host of an environment, with nothing but Python's standard library.
 
-Questions take and give plain data that JSON can hold, so that they may be asked over a connection; ``hosts`` asks them.
+Operations take and give plain data that JSON can hold, so that they may be called over a connection; ``hosts`` does.
 """
 
 from __future__ import annotations
 
+import base64
+import json
 import time
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -13,12 +16,41 @@ from typing import Any
 
 from ..images.base_images import registry_answers
 from ..images.sbom.reading import packages_of
+from ..rendering.rendered_file import RenderedFile
 from ..runtimes.belongings import Names, find_belongings, remove_belongings
 from ..runtimes.compose.engine import images_present, probe_engine
 from ..runtimes.port_users import port_users
 from ..runtimes.running import find_environment, note_started
-from .apply import Wire, from_wire, settle
+from .apply import apply_tree
 from .manifest import read_record
+
+PackedFiles = Mapping[str, tuple[str, int, int | None]]
+
+
+def pack(value: Any) -> str:
+    """JSON, compressed, in base64."""
+    return base64.b64encode(zlib.compress(json.dumps(value).encode())).decode()
+
+
+def unpack(text: str) -> Any:
+    """The reverse of ``pack``."""
+    return json.loads(zlib.decompress(base64.b64decode(text)))
+
+
+def pack_files(files: Mapping[str, RenderedFile]) -> dict[str, tuple[str, int, int | None]]:
+    """Files as plain data that JSON can hold."""
+    return {
+        path: (base64.b64encode(file.content).decode(), file.mode, file.owner)
+        for path, file in files.items()
+    }
+
+
+def unpack_files(files: PackedFiles) -> dict[str, RenderedFile]:
+    """The reverse of ``pack_files``."""
+    return {
+        path: RenderedFile(base64.b64decode(content), mode, owner)
+        for path, (content, mode, owner) in files.items()
+    }
 
 
 def _engine() -> dict[str, Any]:
@@ -51,9 +83,9 @@ def _note_started(root: str, runtime: str, started: bool) -> str:
         return f"{error.filename}: {error.strerror}"
 
 
-def _settle(root: str, files: Wire, **options: Any) -> dict[str, Any]:
-    """See settling.settle."""
-    return asdict(settle(Path(root), from_wire(files), **options))
+def _apply(root: str, files: PackedFiles, **options: Any) -> dict[str, Any]:
+    """See apply.apply_tree."""
+    return asdict(apply_tree(Path(root), unpack_files(files), **options))
 
 
 def _packages(reference: str) -> list[dict[str, Any]]:
@@ -71,13 +103,13 @@ def _remove_belongings(names: dict[str, Any], data: bool) -> list[str]:
     return remove_belongings(Names(**names), data)
 
 
-QUESTIONS: Mapping[str, Callable[..., Any]] = {
+OPERATIONS: Mapping[str, Callable[..., Any]] = {
     "engine": _engine,
     "images": _images,
     "registry": registry_answers,
     "rendered": _rendered,
     "note_started": _note_started,
-    "settle": _settle,
+    "apply": _apply,
     "packages": _packages,
     "belongings": _belongings,
     "remove_belongings": _remove_belongings,

@@ -3,7 +3,7 @@
 A run's tasks are processes that come and go; only ansible-playbook itself lives as long as the run. It imports this
 module, and every process forked from it shares the file opened here (as one "open file description", open(2)). A lock
 on that belongs to the run, whichever process took it, and the kernel drops it with the last of them, however they end.
-Two runs on different machines against one server are not told from each other here: see settling.
+Two runs on different machines against one server are not told from each other here: see apply.
 """
 
 from __future__ import annotations
@@ -18,18 +18,19 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 from .. import layout
-from .folders import make_folder
-from .write import replace_file
+from ..system import Deadline, OutOfTimeError, acquire
+from .write import make_folder, replace_file
 
 WAIT_SECONDS = 600.0
 _POLL_SECONDS = 0.2
 
 
 class RunLockError(Exception):
-    """The turn did not come, or cannot be asked for; the message says why and what to do."""
+    """The lock was not free in time, or cannot be asked for; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class RunLock:
     """The locks of a checkout's environments.
 
     They are bytes of ``file``, which is there and stays as it is; where this user may not write it, of one in the
-    folder for temporary files. ``notes`` gets who has the turn, for those who wait. ``pid`` is the run's process,
+    folder for temporary files. ``notes`` gets who holds them, for those who wait. ``pid`` is the run's process,
     ``since`` its beginning. Raises nothing: ``take`` does.
     """
 
@@ -57,7 +58,7 @@ class RunLock:
         self.pid = os.getpid()
         self.since = time.strftime("%Y-%m-%d %H:%M:%S")
         self._notes = notes
-        self._trouble: OSError | None = None
+        self._error: OSError | None = None
         scratch = Path(tempfile.gettempdir()) / f"stackwright-{os.geteuid()}.lock"
         flags = os.O_RDWR | os.O_CLOEXEC
         try:
@@ -66,7 +67,7 @@ class RunLock:
             try:
                 self._descriptor = os.open(scratch, flags | os.O_CREAT | os.O_NOFOLLOW, 0o600)
             except OSError as error:
-                self._trouble = error
+                self._error = error
 
     def take(
         self,
@@ -75,51 +76,51 @@ class RunLock:
         say: Callable[[str], None],
         seconds: float = WAIT_SECONDS,
     ) -> None:
-        """Take the turn on all of them, in an order that every run keeps to, so that no two wait for each other.
+        """Take the locks of all of them, in an order that every run keeps to, so that no two wait for each other.
 
         What this run has already is taken again at once. ``say`` gets a line for each run that is waited for.
-        Raises RunLockError when another run keeps one for ``seconds``.
+        Raises RunLockError when another run keeps one beyond ``seconds`` for all.
         """
-        if self._trouble:
-            what = f"{self._trouble.filename}: {self._trouble.strerror}"
+        if self._error:
+            what = f"{self._error.filename}: {self._error.strerror}"
             raise RunLockError(
                 f"runs cannot wait for each other: {what}; remove it, or work as its owner"
             )
-        end = time.monotonic() + seconds
+        deadline = Deadline(seconds)
         for environment in sorted(set(environments)):
-            waited_for: Holder | str = ""
-            while not self._locked(environment):
-                time.sleep(_POLL_SECONDS)  # meanwhile, who has just got it notes that
-                who = self._holder(environment) or "another run"
-                if time.monotonic() >= end:
-                    raise RunLockError(
-                        f"{who} works on {environment}, still after {seconds:.0f} s; wait until it "
-                        "has ended, or end it"
-                    )
-                if who != waited_for:
-                    say(f"waiting for {who}, which works on {environment}")
-                    waited_for = who
+            self._take(environment, deadline, say)
             if self._holder(environment) != me:
                 self._note(environment, me)
 
     def release(self) -> None:
-        """Give all turns back before the end. Only tests do."""
+        """Give all locks back before the end. Only tests do."""
         os.close(self._descriptor)
 
     def forget(self, environment: str) -> None:
-        """Remove the note of who has the turn on an environment that is gone. The turn stays."""
+        """Remove the note of who works on an environment that is gone. The lock stays."""
         self._note_of(environment).unlink(missing_ok=True)
 
-    def _locked(self, environment: str) -> bool:
-        """Lock the environment's byte of the file for this run; False where another run has it."""
-        name = os.fsencode(self._notes / environment)
-        start = int.from_bytes(hashlib.sha256(name).digest()[:7])
-        lock = struct.pack("hhqqi0q", fcntl.F_WRLCK, os.SEEK_SET, start, 1, 0)  # struct flock
+    def _take(self, environment: str, deadline: Deadline, say: Callable[[str], None]) -> None:
+        """Lock the environment's byte of the file for this run."""
+        start = int.from_bytes(hashlib.sha256(os.fsencode(self._notes / environment)).digest()[:7])
+        byte = struct.pack("hhqqi0q", fcntl.F_WRLCK, os.SEEK_SET, start, 1, 0)  # struct flock
+        waited_for: list[str] = []
+
+        def waiting() -> None:
+            who = str(self._holder(environment) or "another run")
+            if waited_for[-1:] != [who]:
+                say(f"waiting for {who}, which works on {environment}")
+                waited_for.append(who)
+
         try:
-            fcntl.fcntl(self._descriptor, fcntl.F_OFD_SETLK, lock)
-        except BlockingIOError:
-            return False
-        return True
+            # Meanwhile, who has just got it notes that.
+            lock = partial(fcntl.fcntl, self._descriptor, fcntl.F_OFD_SETLK, byte)
+            acquire(lock, deadline, waiting, _POLL_SECONDS)
+        except OutOfTimeError:
+            raise RunLockError(
+                f"{self._holder(environment) or 'another run'} works on {environment}, still after "
+                f"{deadline.seconds:.0f} s; wait until it has ended, or end it"
+            ) from None
 
     def _holder(self, environment: str) -> Holder | None:
         try:

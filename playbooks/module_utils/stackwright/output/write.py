@@ -6,12 +6,26 @@ import glob
 import json
 import os
 import secrets
+import stat
 from pathlib import Path
 
 from ..rendering.rendered_file import RenderedFile
-from .folders import ROOT, make_folder, set_mode
 from .manifest import MANIFEST, NEXT_MANIFEST
-from .plan import Plan, mode_and_owner
+from .plan import OPEN, ROOT, Plan, mode_and_owner
+
+
+def make_folder(path: Path, mode: int = OPEN) -> None:
+    """Make a folder with this mode, and the folders around it that are missing with 0755. Raises OSError."""
+    if path.is_dir():
+        return
+    make_folder(path.parent)
+    path.mkdir(mode=0o700, exist_ok=True)
+    path.chmod(mode)
+
+
+def _set_mode(folder: Path, mode: int) -> None:
+    """Give a folder these permissions; the bits beside them (setgid, sticky) stay."""
+    folder.chmod(stat.S_IMODE(folder.stat().st_mode) & ~0o777 | mode)
 
 
 def _write_beside(path: Path, file: RenderedFile) -> Path:
@@ -118,9 +132,9 @@ def apply_plan(plan: Plan) -> None:
         raise
     for target, temporary in staged.items():
         os.replace(temporary, target)
-    for path in plan.remode:
+    for path in plan.mode_changes:
         if path in plan.folders:
-            set_mode(plan.root / path, plan.folders[path])
+            _set_mode(plan.root / path, plan.folders[path])
             continue
         mode, owner = mode_and_owner(plan.files[path])
         os.chown(plan.root / path, owner, -1)

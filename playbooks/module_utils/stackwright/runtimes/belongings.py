@@ -14,9 +14,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..output.apply import LOCK_SECONDS
-from ..output.folder_lock import lock_folder
 from ..output.manifest import MANIFEST, NEXT_MANIFEST, check_places, known_hashes, read_record
 from ..output.write import remove_empty_folders
+from ..system import lock_folder
 from .embedded.daemon import end_daemon, find_daemon
 from .embedded.errors import EmbeddedError
 from .embedded.folder import Folder

@@ -11,9 +11,10 @@ MASK = "********"
 
 
 class Masker:
-    """Replaces secrets in texts, in the spellings in which programs print them."""
+    """Replaces secrets in texts by ``mask``, in the spellings in which programs print them."""
 
-    def __init__(self, secrets: Iterable[str] = ()) -> None:
+    def __init__(self, secrets: Iterable[str] = (), mask: str = MASK) -> None:
+        self._mask = mask
         spellings = {spelling for secret in secrets if secret for spelling in _spellings(secret)}
         # The longest first: a secret may contain another one.
         self._spellings = sorted(spellings, key=len, reverse=True)
@@ -21,7 +22,7 @@ class Masker:
     def text(self, text: str) -> str:
         """``text`` without secrets."""
         for spelling in self._spellings:
-            text = text.replace(spelling, MASK)
+            text = text.replace(spelling, self._mask)
         return text
 
     def tree(self, value: Any) -> Any:

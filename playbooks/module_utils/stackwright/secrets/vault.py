@@ -1,17 +1,19 @@
 """Add generated secrets to an environment's vault file: nothing that is there is ever changed or lost.
 
-This module knows Ansible's vault library; what it decrypts leaves it only encrypted again.
+What is decrypted here leaves only encrypted again.
 """
 
 from __future__ import annotations
 
-import fcntl
-import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import re
+import secrets
+import string
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import yaml
 from ansible import constants
 from ansible.errors import AnsibleError
 from ansible.parsing.vault import (
@@ -26,12 +28,79 @@ from ..output.write import replace_file
 from ..settings.problems import Problem, RefusedError
 from ..settings.schema import Setting
 from ..settings.sources import VARIABLE_SUFFIXES
-from .vault_text import VaultTextError, with_generated
+from ..settings.validation import texts_in
+from ..system import lock_folder
 
 GIVE_PASSWORD = (
     "write one into a file of yours, in no checkout (`umask 077; openssl rand -base64 32 > FILE`), then set "
     "ANSIBLE_VAULT_PASSWORD_FILE=FILE; or add --ask-vault-pass (make: ARGS=--ask-vault-pass)"
 )
+# Nothing that a shell, a web address or a file format reads as something of its own.
+ALPHABET = string.ascii_letters + string.digits
+LENGTH = 40  # characters, 238 bits
+LOCK_SECONDS = 60.0  # another run writes one small file meanwhile
+
+
+class VaultTextError(Exception):
+    """A text that nothing can be added to; the message says why and never quotes it."""
+
+
+def missing_secrets(schema: Mapping[str, Setting], task_vars: Mapping[str, Any]) -> list[Setting]:
+    """The secrets that the environment takes from its vault and that are not there; no value is looked at."""
+
+    def is_taken_from_the_vault(setting: Setting) -> bool:
+        named = re.compile(rf"\b{re.escape(setting.vault_variable)}\b")
+        return any(named.search(text) for text in texts_in(task_vars.get(setting.name)))
+
+    return [
+        setting
+        for setting in schema.values()
+        if setting.secret
+        and setting.vault_variable not in task_vars
+        and is_taken_from_the_vault(setting)
+    ]
+
+
+def _entries(text: str) -> dict[str, str]:
+    """Each entry as YAML, by name."""
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.YAMLError:  # its message quotes the text
+        raise VaultTextError("is no list of names and values") from None
+    if root is None:
+        return {}
+    if not isinstance(root, yaml.MappingNode):
+        raise VaultTextError("is no list of names and values")
+    return {str(key.value): yaml.serialize(value) for key, value in root.value}
+
+
+def _head(environment: str) -> str:
+    make = f"`make secrets ENV={environment}`"
+    return f"---\n# Secrets of the environment {environment}. {make} adds what is missing and changes nothing.\n"
+
+
+def _entry(setting: Setting) -> str:
+    value = "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
+    return f'# {setting.meaning}\n{setting.vault_variable}: "{value}"\n'
+
+
+def with_generated(
+    text: str, missing: Sequence[Setting], environment: str
+) -> tuple[list[Setting], str]:
+    """Those of ``missing`` that ``text`` lacks, and the text with each of them and its purpose below the rest.
+
+    Raises VaultTextError where that would not leave every other entry as it is.
+    """
+    before = _entries(text)
+    added = [setting for setting in missing if setting.vault_variable not in before]
+    if not added:
+        return [], text
+    start = f"{text.removesuffix(chr(10))}\n" if text else _head(environment)
+    longer = "\n".join([start, *(_entry(setting) for setting in added)])
+    after = _entries(longer)
+    if after | before != after or len(after) != len(before) + len(added):
+        raise VaultTextError("cannot be added to as it is written")
+    return added, longer
 
 
 @dataclass(frozen=True)
@@ -65,11 +134,16 @@ class SecretVault:
                 self._check_place()
             if dry or not missing:
                 return self._extended(missing)[0]
-            with self._locked():
+            # Only one run at a time reads and replaces the file.
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with lock_folder(self.path.parent, LOCK_SECONDS):
                 added, content = self._extended(missing)
                 if added:
                     replace_file(self.path, content)
                 return added
+        except TimeoutError as error:
+            reason = f"{error.strerror}; nothing was written"
+            raise self._refused(reason, "run it again when that has ended") from None
         except OSError as error:
             reason = f"{error.strerror or type(error).__name__}; nothing was written"
             fix = "give this user the permission to write there, or free space, then run it again"
@@ -89,17 +163,6 @@ class SecretVault:
                 reason = "cannot be made: a folder for it would hide the settings beside it"
                 fix = f"move {file.name} to {folder.name}/main.yml there"
                 raise self._refused(reason, fix, str(file))
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        """Make the folder, and let only one run at a time read and replace the file."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(descriptor)
 
     def _open(self) -> _Opened:
         try:

@@ -9,7 +9,7 @@ from http.client import HTTPException, HTTPResponse
 from typing import Any
 from urllib.parse import urlsplit
 
-from .deadline import Deadline
+from ..system import Deadline
 from .promise import BrokenPromiseError
 from .transport import Transport
 

@@ -7,9 +7,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..system import Completed, run
+from ..system import Completed, Deadline, run
 from .api import Api
-from .deadline import Deadline
 from .promise import CACHE, DATABASE, BrokenPromiseError
 from .target import Target
 from .transport import Transport

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from secrets import token_hex
 from typing import Any
 
+from ..system import OutOfTimeError
 from .api import UnreachableError
 from .context import Context
-from .deadline import OutOfTimeError
 from .promise import BrokenPromiseError, promising
 from .times import moment
 

@@ -7,9 +7,9 @@ import socket
 
 from ..diagnosis.ports import port_owner
 from ..runtimes.port_users import is_foreign
+from ..system import OutOfTimeError
 from .api import UnreachableError
 from .context import Context
-from .deadline import OutOfTimeError
 from .promise import API, CACHE, DATABASE, BrokenPromiseError, Finding
 from .target import ClosedPort
 

@@ -10,10 +10,9 @@ from pathlib import Path
 
 from ..diagnosis.match import Evidence, diagnose
 from ..secrets.masking import Masker
-from ..system import run
+from ..system import Deadline, OutOfTimeError, run
 from . import probes, proofs_cache, proofs_edge, proofs_seed, proofs_state, proofs_tokens
 from .context import Context
-from .deadline import Deadline, OutOfTimeError
 from .lock import mark_of, only_one
 from .promise import API, BrokenPromiseError, Finding
 from .report import Outcome, Proof, masked

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from threading import Event, Thread
 from typing import Any
 
+from ..system import OutOfTimeError
 from .api import Answer, UnreachableError
 from .cached import others_write
 from .context import Context
-from .deadline import OutOfTimeError
 from .promise import BrokenPromiseError
 
 STALE = "The cache holds an older value: writes must invalidate the list and the task."

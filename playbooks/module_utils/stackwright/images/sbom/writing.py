@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from ...output.folders import make_folder
+from ...output.write import make_folder
 from .package import Package
 from .reading import packages_of
 

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
-from ...output.folder_lock import lock_folder
+from ...system import lock_folder
 from .binaries import SYSTEM_PATH
 from .control import Control
 from .errors import EmbeddedError

@@ -1,8 +1,8 @@
 #!/usr/bin/python
-"""Ansible module ``ask_host``: one question to the host of an environment, see stackwright.output.remote_operations.
+"""Ansible module ``remote_operation``: one of stackwright.output.remote_operations on the host of an environment.
 
-Parameters: ``question``, its name; ``arguments``, packed by stackwright.output.serialization: they may hold secrets,
-so they are never shown. Returns ``answer``. Used by the action plugins for hosts that are not this machine.
+Parameters: ``operation``, its name; ``arguments``, packed as there: they may hold secrets, so they are never shown.
+Returns ``answer``. Used by the action plugins for hosts that are not this machine.
 """
 
 from __future__ import annotations
@@ -12,8 +12,7 @@ import sys
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.stackwright.images.sbom.reading import BillError
 from ansible.module_utils.stackwright.output.manifest import TreeError
-from ansible.module_utils.stackwright.output.remote_operations import QUESTIONS
-from ansible.module_utils.stackwright.output.serialization import unpack
+from ansible.module_utils.stackwright.output.remote_operations import OPERATIONS, unpack
 
 OLDEST_PYTHON = (3, 11)
 
@@ -22,7 +21,7 @@ def main() -> None:
     """Answer."""
     module = AnsibleModule(
         argument_spec={
-            "question": {"type": "str", "required": True, "choices": list(QUESTIONS)},
+            "operation": {"type": "str", "required": True, "choices": list(OPERATIONS)},
             "arguments": {"type": "str", "required": True, "no_log": True},
         },
         supports_check_mode=True,
@@ -34,7 +33,7 @@ def main() -> None:
             "and name it in the inventory as ansible_python_interpreter"
         )
     try:
-        answer = QUESTIONS[module.params["question"]](**unpack(module.params["arguments"]))
+        answer = OPERATIONS[module.params["operation"]](**unpack(module.params["arguments"]))
     except BillError as failed:
         module.fail_json(msg=str(failed), output=failed.output)
     except TreeError as error:
