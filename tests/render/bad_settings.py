@@ -172,7 +172,10 @@ def _texts() -> list[Case]:
     ]  # fmt: skip
 
 
-SERVICE = "title: Extra, enabled: true, needs: [], host_ports: [], user: '1000:1000', secrets: []"
+SERVICE = (
+    "title: Extra, enabled: true, needs: [], host_ports: [], user: '1000:1000', secrets: [], "
+    "limits: {memory: 64m, cpus: 1, pids: 9}, health_test: ['NONE'], grace_seconds: 1"
+)
 
 
 def _together() -> list[Case]:
@@ -201,7 +204,7 @@ def _together() -> list[Case]:
         Case("service_root", f"stack_services: {{extra: {{{SERVICE.replace('1000:1000', '0:0')}, image: a}}}}",
              "stack_services.extra.user", "has a form that is not allowed"),
         Case("service_lacks", "stack_services: {extra: {title: Extra, image: a}}", "stack_services.extra",
-             "lacks enabled, needs, host_ports, user, secrets"),
+             "lacks enabled, needs, host_ports, user, secrets, limits, health_test, grace_seconds"),
         Case("service_name", f"stack_services: {{Extra: {{{SERVICE}, image: a}}}}", "stack_services",
              "has the key Extra, of a form"),
         *(Case(f"service_named_{word}", f"stack_services: {{'{word}': {{{SERVICE}, image: a}}}}", "stack_services",

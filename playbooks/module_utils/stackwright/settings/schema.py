@@ -88,6 +88,8 @@ def parse_schema(
     for section, entries in document.items():
         for name, entry in _spread(entries, purposes or {}).items():
             rule = {key: value for key, value in entry.items() if key not in OWN_KEYWORDS}
+            if "$ref" in rule:  # a rule so long that it has a file of its own
+                rule |= _load(layout.SCHEMA_FILE.with_name(rule.pop("$ref")))
             settings[name] = Setting(
                 name=name,
                 section=section,
@@ -114,6 +116,9 @@ def _secret_purposes(path: Path) -> dict[str, str]:
 @lru_cache(maxsize=4)
 def load_schema(path: Path) -> dict[str, Setting]:
     """Read the schema file. Raises KeyError for an entry without meaning: the product's mistake, not a setting's."""
+    return parse_schema(_load(path)["settings_schema"], _secret_purposes(layout.SECRETS_FILE))
+
+
+def _load(path: Path) -> dict[str, Any]:
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    document = yaml.load(path.read_text(encoding="utf-8"), Loader=loader)
-    return parse_schema(document["settings_schema"], _secret_purposes(layout.SECRETS_FILE))
+    return dict(yaml.load(path.read_text(encoding="utf-8"), Loader=loader))
