@@ -8,12 +8,9 @@ Takes no arguments; run it once per play. Fails with every conflict, naming envi
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
 
 from ansible.errors import AnsibleError
 from ansible.inventory.manager import InventoryManager
