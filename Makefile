@@ -7,6 +7,8 @@ ARGS ?=
 PYTHON ?= python3
 
 BIN := .venv/bin
+# Python that finds the generator's package.
+TOOL := PYTHONPATH=playbooks/module_utils $(BIN)/python -m
 PEERS := bench/peers/requirements
 # Locks hold for every platform and Python from 3.11 on. Hashes are the index's own, of all files of a release.
 LOCK = $(if $(PIP_INDEX_URL),UV_DEFAULT_INDEX="$$PIP_INDEX_URL") $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
@@ -92,16 +94,16 @@ test: .venv/ready-dev ## the whole test suite; what needs Docker runs where an e
 	$(BIN)/pytest
 
 docs: .venv/ready ## write docs/settings.md from the schema and the commented defaults
-	PYTHONPATH=playbooks/module_utils $(BIN)/python -m stackwright.settings.page
+	$(TOOL) stackwright.settings.page
 
 licences: .venv/ready-dev ## write docs/licences.md from what is installed; after `make lock`
-	PYTHONPATH=playbooks/module_utils $(BIN)/python -m stackwright.images.licences_page
+	$(TOOL) stackwright.images.licences_page
 
 bench: .venv/ready-dev ## measure cold start, no-op and rendering; ARGS="--write" writes docs/benchmarks.md
-	$(BIN)/python -m bench $(ARGS)
+	$(TOOL) bench $(ARGS)
 
 bench-api: .venv/ready-dev .venv-bench/ready ## measure the API beside its peers (needs wrk); ARGS="--help" lists the options
-	$(BIN)/python -m bench.api $(ARGS)
+	$(TOOL) bench.api $(ARGS)
 
 lock: .venv/ready-dev ## pin all dependencies with their hashes; ARGS=--upgrade for newer ones of those that are not named
 	$(LOCK) -o app/api/requirements.txt app/api/pyproject.toml

@@ -3,11 +3,3 @@
 
 They never pass or fail by time; they fail where a run breaks, an unchanged one changes something, or an answer is wrong.
 """
-
-from __future__ import annotations
-
-import sys
-
-from tests.support.project import ROOT
-
-sys.path.insert(0, str(ROOT / "playbooks" / "module_utils"))

@@ -8,12 +8,9 @@ Returns what the module does and ``bills``, the names of the files written.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
 
 from ansible.utils.display import Display
 from stackwright.environment_action import EnvironmentAction

@@ -8,24 +8,19 @@ Takes no arguments; run it once per play. Fails with every conflict, naming envi
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
 
 from ansible.errors import AnsibleError
 from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
 from ansible.parsing.vault import AnsibleVaultError
-from ansible.utils.vars import load_extra_vars
 from ansible.vars.manager import VariableManager
 from stackwright import layout
 from stackwright.environment_action import EnvironmentAction
 from stackwright.settings.conflicts import Claims, claims_of, conflicts
 from stackwright.settings.problems import RefusedError
-from stackwright.settings.resolve import look_at_environment
 
 INVENTORY_SUFFIXES = {".yml", ".yaml"}
 THIS_MACHINE = {"localhost", "127.0.0.1", "::1"}
@@ -57,7 +52,7 @@ class ActionModule(EnvironmentAction):
 
     def act(self, variables: Mapping[str, Any]) -> dict[str, Any]:
         """Collect the claims of every environment and fail where two of them collide."""
-        extra = set(load_extra_vars(self._loader))
+        extra = self.extra_variables
         skipped: list[str] = []
         found = list(self._claims(self._hosts_in_play(variables), extra, skipped))
         ours = [claims.environment for claims in found]
@@ -112,7 +107,7 @@ class ActionModule(EnvironmentAction):
         for host_vars in hosts:
             templar = self._templar.copy_with_new_env(available_variables=host_vars)
             try:
-                seen = look_at_environment(host_vars, templar, extra)
+                seen = self.look(host_vars, templar, extra)
             except RefusedError:
                 skipped.append(str(host_vars["inventory_hostname"]))
             else:

@@ -8,13 +8,10 @@ Returns ``changed`` and ``lines``. Check mode removes nothing.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
 
 from stackwright import layout
 from stackwright.environment_action import EnvironmentAction

@@ -7,12 +7,9 @@ Takes no arguments. Returns ``changed``, ``generated`` (variable names) and ``li
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
 
 from stackwright import layout
 from stackwright.environment_action import EnvironmentAction

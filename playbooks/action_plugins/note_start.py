@@ -7,12 +7,8 @@ Arguments: ``output_dir`` and ``runtime``. Where the engine is silent later, it 
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
 
 from stackwright.environment_action import EnvironmentAction
 

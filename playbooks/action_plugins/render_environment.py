@@ -3,18 +3,18 @@
 Settings are checked first; files are rendered in memory, checked as Compose files, then written to
 ``stack_output_dir`` all together or not at all. Files edited by hand since the last rendering are named and refused
 unless ``render_overwrite_edits`` is true. Check mode and ``--diff`` are complete, with secrets masked.
-Takes no arguments. Returns ``changed``, ``diff``, ``msg``, and ``plan``: runtime and base images with the reasons.
+Takes no arguments. Returns ``changed``, ``diff``, ``lines``, and ``plan``: runtime and base images with the reasons.
+Gives the fact ``_stack`` (see stackwright.stack_facts) where the files are there now, so that the plays after it in the
+same run need not resolve, render and compare again.
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
-
+from stackwright import layout
 from stackwright.environment_action import EnvironmentAction
 from stackwright.output.apply import ApplyResult
 from stackwright.output.hosts import Host
@@ -25,6 +25,7 @@ from stackwright.rendering.tree import compile_templates
 from stackwright.runtimes.compose.engine import Engine
 from stackwright.settings.catalogue import start_order
 from stackwright.settings.problems import Problem, RefusedError
+from stackwright.stack_facts import caveats, current_facts, found_facts, secret_variables
 
 # Ansible loads a plugin once, then forks a process per host.
 compile_templates()
@@ -126,4 +127,20 @@ class ActionModule(EnvironmentAction):
             *_left_out(values, prepared.record["services"]),
             f"base images {choices['base_images']}: {choices['base_images_reason']}",
         ]
+        if settled.is_noop or not self._task.check_mode:
+            self._tell(outcome, values, variables)
         return outcome
+
+    def _tell(
+        self, outcome: dict[str, Any], values: dict[str, Any], variables: Mapping[str, Any]
+    ) -> None:
+        """Add what later plays need to know, unless only ``rendered_environment`` can say what is wrong."""
+        host, environment = self.host, values["stack_environment"]
+        place = layout.place_of(environment, values["stack_output_dir"], host.remote)
+        seen = host.rendered(place.output)
+        if not seen or (seen["unknown"] and seen["record"]["runtime"] == "compose"):
+            return
+        secrets = secret_variables(self.schema, variables)
+        facts = found_facts(seen, place, self.address, secrets)
+        outcome["ansible_facts"] = {"_stack": current_facts(facts, values, self.schema)}
+        outcome["lines"] += caveats(environment, seen)

@@ -5,12 +5,8 @@ Takes no arguments; reads the setting ``debian_mirror``, which is part of what t
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
 
 from stackwright.environment_action import EnvironmentAction
 from stackwright.images.base_images import stand_ins

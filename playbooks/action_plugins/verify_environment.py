@@ -9,13 +9,10 @@ Returns what the module does, with the proof ``outside`` added.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
 
 from stackwright.environment_action import EnvironmentAction
 from stackwright.output.write import make_folder, replace_file

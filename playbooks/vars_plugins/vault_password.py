@@ -2,10 +2,15 @@
 
 That is an encrypted one whose password is missing or wrong, or one that is damaged. Playbooks that need no secret do
 without it: nobody has to know a password to look at what runs, or to stop it.
+
+It is also the first plugin of this project that Ansible loads, with the inventory and so before any action or callback:
+the one place that tells Python where the package ``stackwright`` lies. Ansible itself finds it for modules only, and a
+package that pip installs could not be in requirements.txt, which allows nothing without a hash.
 """
 
 from __future__ import annotations
 
+import sys
 from binascii import unhexlify
 from pathlib import Path
 from typing import Any
@@ -15,6 +20,8 @@ from ansible.errors import AnsibleError, AnsibleParserError
 from ansible.parsing.dataloader import DataLoader
 from ansible.parsing.vault import AnsibleVaultError
 from ansible.plugins.vars.host_group_vars import VarsModule as HostGroupVars
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
 
 DOCUMENTATION = """
     name: vault_password

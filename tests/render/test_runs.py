@@ -254,3 +254,43 @@ def test_a_template_that_compose_would_refuse_is_caught_before_anything_is_writt
     assert run.returncode != 0
     assert "does not fit the Compose specification" in run.results["dev-host"]["msg"]
     assert not project.output("dev").exists()
+
+
+def test_one_run_resolves_and_renders_an_environment_once_and_a_playbook_alone_looks_itself(
+    project: Project, tmp_path: Path
+) -> None:
+    for name, port in (("one", 5044), ("two", 5054)):
+        count = f"echo {name} >> {tmp_path}/resolved; echo text"
+        lookup = f"{{{{ lookup('ansible.builtin.pipe', '{count}') }}}}"
+        project.environment(
+            name,
+            f'{like_dev(f"{name}-pT7-unlikely")}api_port: {port}\nstack_labels: {{counted: "{lookup}"}}\n',
+        )
+    both = ("-i", "inventories/one.yml", "-i", "inventories/two.yml", *SETTINGS)
+
+    run = project.run("site.yml", "--tags", "validate,render,build", "-vvv", *both)
+    assert run.returncode == 0, run.output
+    assert sorted((tmp_path / "resolved").read_text().split()) == ["one", "two"]
+    assert "Read what was rendered" not in run.output
+    assert "the embedded runtime runs app/ as it is" in run.output
+    assert "pT7-unlikely" not in run.output
+
+    alone = project.run("playbooks/build.yml", *both)
+    assert alone.returncode == 0, alone.output
+    assert sorted((tmp_path / "resolved").read_text().split()) == ["one", "one", "two", "two"]
+
+    with (project.folder / "templates/docker-compose.yml.j2").open("a") as template:
+        template.write("# changed\n")
+    stale = project.run("playbooks/build.yml", *both)
+    assert stale.returncode != 0
+    assert stale.output.count("is out of date: settings, templates or sources changed") == 2
+
+
+def test_a_look_ahead_at_a_change_leaves_it_to_the_build_to_say_what_is_missing(
+    rendered: Project,
+) -> None:
+    ahead = ("site.yml", "--tags", "render,build", "--check", *SETTINGS)
+    assert rendered.run(*ahead).returncode == 0
+    changed = rendered.run(*ahead, "-e", "api_port=5044")
+    assert changed.returncode != 0
+    assert "is out of date: settings, templates or sources changed" in changed.output

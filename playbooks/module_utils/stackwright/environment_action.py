@@ -10,7 +10,9 @@ from typing import Any
 
 from ansible import context
 from ansible.plugins.action import ActionBase
+from ansible.template import Templar
 from ansible.utils.display import Display
+from ansible.utils.vars import load_extra_vars
 
 from . import layout
 from .output.hosts import Host, HostError, RemoteHost, address_of, is_remote
@@ -18,11 +20,12 @@ from .output.manifest import TreeError
 from .output.run_lock import THIS_RUN, Holder, RunLockError
 from .rendering.compose_file import ComposeFileError
 from .rendering.tree import RenderError
+from .run_memory import MEMORY
 from .runtimes.embedded.errors import EmbeddedError
 from .runtimes.embedded.unprivileged import UnprivilegedError
 from .secrets.masking import Masker
 from .settings.problems import Problem, RefusedError
-from .settings.resolve import resolve_environment
+from .settings.resolve import Resolution, look_at_environment, made_of
 from .settings.schema import Setting, load_schema
 
 CONNECTION_VARIABLES = (
@@ -152,10 +155,25 @@ class EnvironmentAction(ActionBase):  # type: ignore[misc]
         """Every setting by name; once ``settings`` were read, with the members of families in place of those."""
         return self._schema or load_schema(layout.SCHEMA_FILE)
 
+    def look(self, variables: Mapping[str, Any], templar: Templar, extra: set[str]) -> Resolution:
+        """See look_at_environment. The same is worked out once a run, whichever tasks ask for it."""
+        origin = made_of(variables, extra)
+        found: Resolution | None = MEMORY.recall(origin)
+        if not found:
+            found = look_at_environment(variables, templar, extra)
+            MEMORY.keep(origin, found)
+        return found
+
+    @property
+    def extra_variables(self) -> set[str]:
+        """The names given with -e."""
+        return set(load_extra_vars(self._loader)) if context.CLIARGS.get("extra_vars") else set()
+
     def settings(self, variables: Mapping[str, Any], secrets: bool = True) -> dict[str, Any]:
-        """All settings as plain data, validated; see resolve_environment. Raises RefusedError."""
-        found = resolve_environment(variables, self._templar, self._loader, secrets)
+        """All settings as plain data, validated; see Resolution.check. Raises RefusedError."""
+        found = self.look(variables, self._templar, self.extra_variables)
         self._environment = found.environment
+        found.check(secrets)
         self._schema = found.schema
         hidden = (
             found.values[name]

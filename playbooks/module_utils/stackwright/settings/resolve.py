@@ -11,10 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ansible import context
-from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
-from ansible.utils.vars import load_extra_vars
 
 from .. import layout
 from .patterns import with_members
@@ -42,6 +39,13 @@ MAGIC = {
 # ansible_*: Ansible's; vault_*: secrets that settings refer to; _*: what playbooks register.
 FREE_PREFIXES = ("ansible_", "vault_", "_")
 WORD = re.compile(r"\w+")
+
+
+def made_of(task_vars: Mapping[str, Any], extra: set[str]) -> list[Any]:
+    """All that settings are resolved from, templates not filled in: where that is the same, they are."""
+    place = ("inventory_hostname", "inventory_file", "group_names")
+    own = {name for name in task_vars if not str(name).startswith(("ansible_", "_"))} - MAGIC
+    return [sorted(extra), [(name, task_vars.get(name)) for name in (*place, *sorted(own))]]
 
 
 def environment_of(task_vars: Mapping[str, Any]) -> str:
@@ -75,6 +79,13 @@ class Resolution:
     values: dict[str, Any]
     problems: list[Problem]
     schema: dict[str, Setting] = field(default_factory=dict)
+
+    def check(self, secrets: bool = True) -> None:
+        """Raise RefusedError with every problem; without ``secrets`` those of secrets are left out."""
+        hidden = set() if secrets else {name for name, one in self.schema.items() if one.secret}
+        problems = [problem for problem in self.problems if problem.root not in hidden]
+        if problems:
+            raise RefusedError(self.environment, problems)
 
 
 def check_name(environment: str, setting: Setting, inventory: Path) -> None:
@@ -131,19 +142,3 @@ def look_at_environment(
         problems = cross_field_problems(values, sources) + secret_problems(schema, values, sources)
         problems += catalogue_secret_problems(schema, values, sources)
     return Resolution(environment, values, problems, schema)
-
-
-def resolve_environment(
-    task_vars: Mapping[str, Any], templar: Templar, loader: DataLoader, secrets: bool = True
-) -> Resolution:
-    """The host's environment, validated. Raises RefusedError with every problem found.
-
-    With ``secrets`` false it does without those that are missing or wrong, and ``values`` lacks them.
-    """
-    extra = set(load_extra_vars(loader)) if context.CLIARGS.get("extra_vars") else set()
-    found = look_at_environment(task_vars, templar, extra)
-    hidden = set() if secrets else {name for name, one in found.schema.items() if one.secret}
-    problems = [problem for problem in found.problems if problem.root not in hidden]
-    if problems:
-        raise RefusedError(found.environment, problems)
-    return found
