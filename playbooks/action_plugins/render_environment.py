@@ -127,7 +127,7 @@ class ActionModule(EnvironmentAction):
             *_left_out(values, prepared.record["services"]),
             f"base images {choices['base_images']}: {choices['base_images_reason']}",
         ]
-        if settled.is_noop or not self._task.check_mode:
+        if applied.is_noop or not self._task.check_mode:
             self._tell(outcome, values, variables)
         return outcome
 
