@@ -1,9 +1,9 @@
 """Action plugin ``verify_environment``: the module of that name on the host, then a look from outside, and the report.
 
-Arguments are the module's and ``report_path`` (verify.json, on this machine), ``ca_path`` (where to keep whom clients
-have to trust; empty: nowhere), ``published`` (ports with service and the address they are bound to), and
-``outside_address``: where to look for ports. Empty means the address of the host, for this machine its own that is not
-loopback; ``none`` to look nowhere.
+Arguments: ``stack``, the fact ``_stack``, and ``seed_tasks``, those that the schema brings with it.
+The look goes to the setting ``stack_outside_address``. Empty means the address of the host, for this machine its own
+that is not loopback; ``none`` to look nowhere. The report is verify.json in the folder for reports; edge-ca.crt beside
+it, where there is one, is whom clients have to trust.
 Returns what the module does, with the proof ``outside`` added.
 """
 
@@ -17,6 +17,7 @@ from typing import Any
 from stackwright.environment_action import EnvironmentAction
 from stackwright.output.write import make_folder, replace_file
 from stackwright.secrets.masking import Masker
+from stackwright.settings.templating import plain
 from stackwright.verification import report
 from stackwright.verification.outside import (
     NAME,
@@ -27,6 +28,7 @@ from stackwright.verification.outside import (
     proof_of,
 )
 from stackwright.verification.promise import Finding
+from stackwright.verification.target import Target, target_of
 
 
 class ActionModule(EnvironmentAction):
@@ -34,22 +36,22 @@ class ActionModule(EnvironmentAction):
 
     def act(self, variables: Mapping[str, Any]) -> dict[str, Any]:
         """Prove there, look from here, write here."""
-        arguments = dict(self._task.args)
-        own = {
-            name: arguments.pop(name, "")
-            for name in ("report_path", "ca_path", "published", "outside_address")
-        }
+        stack = plain(self._task.args["stack"])
+        target = target_of(stack, plain(self._task.args["seed_tasks"]))
+        self.settings(variables)  # the texts to hide
+        arguments = {"target": asdict(target), "secrets": list(self._hidden)}
         done = self.module("verify_environment", arguments)
         if "report" not in done:  # check mode, or a module that could not work at all
             return done
-        if not done.get("failed") and own["outside_address"] != "none":
-            self._add_look(done, own, arguments)
-        path = Path(str(own["report_path"]))
+        outside = stack["settings"]["stack_outside_address"]
+        if not done.get("failed") and outside != "none":
+            self._add_look(done, target, outside)
+        reports = Path(stack["report_dir"])
         try:
-            make_folder(path.parent)
-            report.write(path, done.pop("report"))
-            if own["ca_path"] and done.get("authority"):
-                _keep(Path(str(own["ca_path"])), done["authority"])
+            make_folder(reports)
+            report.write(reports / "verify.json", done.pop("report"))
+            if stack["access"].get("private_ca") and done.get("authority"):
+                _keep(reports / "edge-ca.crt", done["authority"])
         except OSError as error:
             return done | {
                 "failed": True,
@@ -57,33 +59,27 @@ class ActionModule(EnvironmentAction):
             }
         return {"msg": f"{len(done['proofs'])} promises kept"} | done
 
-    def _add_look(
-        self, done: dict[str, Any], own: Mapping[str, Any], arguments: Mapping[str, Any]
-    ) -> None:
+    def _add_look(self, done: dict[str, Any], target: Target, given: str) -> None:
         """Add the proof to the results and to the report."""
-        masker = Masker([str(secret) for secret in arguments["secrets"]])
-        proof, message = proof_of(lambda: self._look(own, arguments), masker)
+        proof, message = proof_of(lambda: self._look(target, given), Masker(self._hidden))
         done["proofs"] = done["report"]["proofs"] = [*done["report"]["proofs"], asdict(proof)]
         done["lines"] = [*done["lines"], proof.line]
         if message:
-            environment, runtime = arguments["environment"], arguments["runtime"]
-            message = f"{environment} ({runtime}) breaks a promise: {NAME}\n{message}"
+            message = f"{target.environment} ({target.runtime}) breaks a promise: {NAME}\n{message}"
             done |= {"failed": True, "msg": message}
             done["report"] |= {"ok": False, "message": message}
 
-    def _look(self, own: Mapping[str, Any], arguments: Mapping[str, Any]) -> Finding:
-        host, given = self.host, str(own["outside_address"])
+    def _look(self, target: Target, given: str) -> Finding:
+        host = self.host
         name = given or (self.address if host.remote else own_address())
         if not name:
             return Finding("this machine has no address but loopback: nothing can reach it")
         address = looked_up(name)
-        seen = doors(own["published"], arguments["closed_ports"], address)
-        control = 0
-        if host.remote and not given:
-            control = self.ssh_port
+        seen = doors(target.published, map(asdict, target.closed_ports), address)
+        control = self.ssh_port if host.remote and not given else 0
 
         def users(ports: list[int]) -> Mapping[str, Mapping[str, Any]]:
-            command = arguments["address_command"]
+            command = list(target.address_command)
             return dict(host.call("port_users", ports=ports, address_command=command))
 
         return look(name, address, seen, users, control)

@@ -1,9 +1,13 @@
-"""What is to be verified: plain data, with no knowledge of any runtime."""
+"""What is to be verified: plain data, with no knowledge of any runtime.
+
+It is made on the controller by ``target_of``, and goes to the host as ``dataclasses.asdict`` has it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 DEFAULT_ROLES = {"api": "api-web", "database": "banco-dados", "cache": "cache-redis"}
 
@@ -49,8 +53,10 @@ class Target:
     ``address_command`` prints words that tell this environment's open ports from others', see
     ``port_users.is_foreign``. Without any words every open port is ours.
 
-    ``token`` is sent with every request, where the API asks for one; with ``public_reads`` tasks may be
-    read without it.
+    ``token``, which is in ``token_file``, is sent with every request, where the API asks for one; with ``public_reads``
+    tasks may be read without it.
+
+    ``folder`` is the environment's. ``published`` has ports of the host with service and the address they are bound to.
     """
 
     environment: str
@@ -70,9 +76,46 @@ class Target:
     roles: Mapping[str, str] = field(default_factory=lambda: dict(DEFAULT_ROLES))
     deadline: float = 120
     health_wait: float = 60
+    token_file: str = ""
     token: str = field(default="", repr=False)
     public_reads: bool = True
+    folder: str = ""
+    published: Sequence[Mapping[str, Any]] = ()
 
     def service(self, role: str) -> str:
         """The service that plays ``role``; a service's name stands for itself."""
         return self.roles.get(role, role)
+
+
+def target_of(stack: Mapping[str, Any], seed_tasks: Sequence[Mapping[str, Any]]) -> Target:
+    """The target that a rendered environment is, by the fact ``_stack`` (see stack_facts)."""
+    access, settings = stack["access"], stack["settings"]
+    return Target(
+        environment=stack["environment"],
+        runtime=stack["runtime"],
+        folder=stack["output_dir"],
+        base_url=access["url"],
+        sql_command=access["sql"],
+        redis_command=access["redis"],
+        expected_services=access["versions"],
+        log_commands=stack["logs"],
+        published=access["published"],
+        closed_ports=[ClosedPort("127.0.0.1", **port) for port in access["closed_ports"]],
+        address_command=access["addresses"],
+        edge=Edge(**access["edge"]) if access.get("edge") else None,
+        token_file=access["token_file"],
+        public_reads=settings["api_public_reads"],
+        seed_tasks=[SeedTask(**task) for task in seed_tasks],
+        cache_ttl=settings["cache_ttl_seconds"],
+        health_wait=settings["stack_verify_timeout_seconds"],
+    )
+
+
+def target_from(plain: Mapping[str, Any]) -> Target:
+    """The reverse of ``dataclasses.asdict``. Raises TypeError for what is no target."""
+    parts: dict[str, Any] = {
+        "closed_ports": [ClosedPort(**port) for port in plain["closed_ports"]],
+        "edge": Edge(**plain["edge"]) if plain["edge"] else None,
+        "seed_tasks": [SeedTask(**task) for task in plain["seed_tasks"]],
+    }
+    return Target(**{**plain, **parts})
