@@ -18,6 +18,7 @@ from .output.manifest import TreeError
 from .output.run_lock import THIS_RUN, Holder, RunLockError
 from .rendering.compose_file import ComposeFileError
 from .rendering.tree import RenderError
+from .runtimes.compose.engine import SilentEngineError
 from .runtimes.embedded.errors import EmbeddedError
 from .runtimes.embedded.unprivileged import UnprivilegedError
 from .secrets.masking import Masker
@@ -36,6 +37,7 @@ TROUBLES = (
     EmbeddedError,
     RunLockError,
     TreeError,
+    SilentEngineError,
 )
 
 

@@ -80,8 +80,9 @@ def test_a_folder_that_cannot_be_written_is_told(host: Host, tmp_path: Path) -> 
     assert applied.error_path.startswith(str(tmp_path / "shop"))
 
 
-def test_engine_and_images_are_asked_for_there() -> None:
+def test_engine_and_images_are_asked_for_there(monkeypatch: pytest.MonkeyPatch) -> None:
     assert REMOTE.engine() == Host().engine()
+    monkeypatch.setenv("PATH", "/nowhere")  # no client, so no engine and no images
     assert REMOTE.images_present(["localhost/stackwright-no-such-image:1"]) == set()
 
 
