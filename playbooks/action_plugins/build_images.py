@@ -3,7 +3,7 @@
 The module is asked what is missing, then for one step after the other, each of which is announced: they take long.
 Arguments are the module's and ``report_dir``: below it, sbom/ gets a bill (CycloneDX) of every service's image that has
 none there. Without it, as in check mode, none is written.
-Returns what the module does and ``bills``, the names of the files written.
+Returns what the module does and ``sboms``, the names of the files written.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
 from ansible.utils.display import Display
 from stackwright.environment_action import EnvironmentAction
 from stackwright.images.base_images import build_steps
-from stackwright.images.sbom.reading import BillError
-from stackwright.images.sbom.writing import write_missing_bills
+from stackwright.images.sbom.packages import SbomError
+from stackwright.images.sbom.write import write_missing_sboms
 
 
 class ActionModule(EnvironmentAction):
@@ -40,8 +40,8 @@ class ActionModule(EnvironmentAction):
             return done
         images = {name: tuple(facts) for name, facts in done["images"].items()}
         try:
-            bills = write_missing_bills(Path(report_dir) / "sbom", images, self.host.packages_of)
-        except BillError as failed:
+            sboms = write_missing_sboms(Path(report_dir) / "sbom", images, self.host.packages_of)
+        except SbomError as failed:
             lines = failed.output.splitlines()[-40:]
             return {
                 "failed": True,
@@ -51,7 +51,7 @@ class ActionModule(EnvironmentAction):
             }
         except OSError as failed:
             return {"failed": True, "msg": f"writing the bills of materials failed: {failed}"}
-        return done | {"bills": bills, "changed": bool(done["changed"] or bills)}
+        return done | {"sboms": sboms, "changed": bool(done["changed"] or sboms)}
 
     def _build(self, arguments: dict[str, Any]) -> dict[str, Any]:
         """What the module returns for all that is missing."""

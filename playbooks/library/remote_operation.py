@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.stackwright.images.sbom.reading import BillError
+from ansible.module_utils.stackwright.images.sbom.packages import SbomError
 from ansible.module_utils.stackwright.output.manifest import TreeError
 from ansible.module_utils.stackwright.output.remote_operations import OPERATIONS, unpack
 from ansible.module_utils.stackwright.runtimes.compose.engine import SilentEngineError
@@ -35,7 +35,7 @@ def main() -> None:
         )
     try:
         answer = OPERATIONS[module.params["operation"]](**unpack(module.params["arguments"]))
-    except BillError as failed:
+    except SbomError as failed:
         module.fail_json(msg=str(failed), output=failed.output)
     except (TreeError, SilentEngineError) as error:
         module.fail_json(msg=str(error))
