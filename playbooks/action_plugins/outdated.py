@@ -10,7 +10,6 @@ from stackwright.environment_action import EnvironmentAction
 from stackwright.images.base_images import stand_ins
 from stackwright.images.licences_page import LOCKS
 from stackwright.images.outdated import debian_lines, image_lines, python_lines
-from stackwright.runtimes.compose.engine import images_present
 
 
 class ActionModule(EnvironmentAction):
@@ -20,6 +19,9 @@ class ActionModule(EnvironmentAction):
         """Ask the package index, the registries and, in the stand-ins that are here, the Debian mirror."""
         values = self.settings(variables, secrets=False)
         locks = {**LOCKS, "tools": layout.PROJECT / "requirements-dev.txt"}
-        here = images_present(list(stand_ins(values["debian_mirror"]).values()))
-        lines = [*python_lines(locks), *image_lines(values), *debian_lines(sorted(here))]
+        lines = [
+            *python_lines(locks),
+            *image_lines(values),
+            *debian_lines(stand_ins(values["debian_mirror"]).values()),
+        ]
         return {"changed": False, "lines": lines}

@@ -13,8 +13,12 @@ from typing import Any
 
 from stackwright import layout
 from stackwright.environment_action import EnvironmentAction
-from stackwright.images.pins import registry_images, with_digests
-from stackwright.images.registry import RegistryError, current_digest
+from stackwright.images.registry import (
+    RegistryError,
+    current_digest,
+    registry_images,
+    with_digests,
+)
 from stackwright.output.write import replace_file
 from stackwright.settings.problems import Problem, RefusedError
 

@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Ansible module ``build_images``: get every image that the engine does not have yet.
+"""Ansible module ``build_images``: build or pull every image that the engine does not have yet.
 
 An image is named by the hash of what goes into it, so one that exists is up to date: an unchanged tree costs one
 question to the engine and asks no builder. Stand-in base images are built by ``app/base/build``, our own by
@@ -7,88 +7,43 @@ question to the engine and asks no builder. Stand-in base images are built by ``
 
 Parameters: ``project_dir``; ``stand_ins``, stand-in references by kind (empty with a registry); ``images``, by service,
 each with ``reference`` and ``context`` (empty for images that are not built here); ``only``, references beyond which
-nothing is obtained (by default all are); ``output_dir`` with the rendered docker-compose.yml; ``ca_bundle``,
+nothing is built or pulled (by default all are); ``output_dir`` with the rendered docker-compose.yml; ``ca_bundle``,
 ``pip_index_url``, ``debian_mirror`` for the stand-ins. Paths are the host's.
-Returns ``changed``, ``present``, ``obtained`` and ``lacking`` (references), and ``images``: by service those that are
-there, as reference, identity and time of creation. Fails with ``msg`` in one sentence and ``stderr``. The action plugin
-of the same name adds the bills of materials.
+Returns ``changed``, ``present``, ``built`` (or pulled) and ``missing`` (references), and ``images``: by service those
+that are there, as reference, identity and time of creation. Fails with ``msg`` in one sentence and ``stderr``. The
+action plugin of the same name adds the bills of materials.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.stackwright.images.engine_images import engine_images
+from ansible.module_utils.stackwright.runtimes.compose.engine import SilentEngineError
+from ansible.module_utils.stackwright.system import CommandError, run_checked
 
-ANSWER_SECONDS = 30
 BUILD_SECONDS = 1800
 
 
-class CommandFailedError(Exception):
-    """A command that failed: what it was for, and what it printed."""
+class BuildError(Exception):
+    """A build or pull that failed: what it was for, and what it printed."""
 
     def __init__(self, purpose: str, output: str) -> None:
         self.output = output
         super().__init__(f"{purpose} failed")
 
 
-def run(
-    purpose: str, command: list[str], seconds: int, **environment: str
-) -> subprocess.CompletedProcess[str]:
-    """Run a command with more environment. Raises CommandFailedError when it cannot be run or takes too long."""
+def build(purpose: str, command: list[str], **environment: str) -> None:
+    """Run a command that has to succeed. Raises BuildError."""
     try:
-        return subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            timeout=seconds,
-            check=False,
-            env={**os.environ, **environment},
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise CommandFailedError(purpose, str(error)) from None
+        run_checked(command, BUILD_SECONDS, environment)
+    except CommandError as failed:
+        # Compose tells of the steps on the one output and of the end on the other.
+        raise BuildError(purpose, failed.completed.text) from None
 
 
-def insist(purpose: str, command: list[str], **environment: str) -> None:
-    """Run a command that has to succeed."""
-    done = run(purpose, command, BUILD_SECONDS, **environment)
-    if done.returncode != 0:
-        # Compose tells of the steps on the one and of the end on the other.
-        raise CommandFailedError(purpose, f"{done.stdout}\n{done.stderr}".strip())
-
-
-def engine_images(references: list[str]) -> dict[str, tuple[str, str]]:
-    """Identity and time of creation of those that the engine has, with one call whatever their number."""
-    if not references:
-        return {}
-    inspect = ["docker", "image", "inspect", *references]
-    done = run("asking the engine for its images", inspect, ANSWER_SECONDS)
-    if done.returncode != 0 and "no such image" not in done.stderr.lower():
-        raise CommandFailedError("asking the engine for its images", done.stderr)
-    found: dict[str, tuple[str, str]] = {}
-    for image in json.loads(done.stdout or "[]"):
-        names = [*(image.get("RepoTags") or []), *(image.get("RepoDigests") or [])]
-        found |= dict.fromkeys(names, (image["Id"], image["Created"]))
-    return {
-        reference: found[listed_as(reference)]
-        for reference in references
-        if listed_as(reference) in found
-    }
-
-
-def listed_as(reference: str) -> str:
-    """How the engine lists an image: one with a digest without its tag."""
-    name, at, digest = reference.partition("@")
-    if not at:
-        return reference
-    folder, slash, last = name.rpartition("/")
-    return f"{folder}{slash}{last.partition(':')[0]}@{digest}"
-
-
-def obtain(parameters: dict[str, Any], wanted: list[str], later: set[str]) -> None:
+def build_or_pull(parameters: dict[str, Any], wanted: list[str], later: set[str]) -> None:
     """Build or pull what is wanted: base images first, then those of the services. Leaves what is for ``later``."""
     images = parameters["images"]
     built = {
@@ -101,7 +56,7 @@ def obtain(parameters: dict[str, Any], wanted: list[str], later: set[str]) -> No
     }
     bases = set(stand_ins.values()) & set(wanted)
     if bases:
-        insist(
+        build(
             "building the stand-in base images",
             ["sh", f"{parameters['project_dir']}/app/base/build"]
             + [f"{kind}={reference}" for kind, reference in stand_ins.items()],
@@ -112,20 +67,12 @@ def obtain(parameters: dict[str, Any], wanted: list[str], later: set[str]) -> No
     for image in images.values():
         reference = image["reference"]
         if not image["context"] and reference in wanted and reference not in bases:
-            insist(f"pulling {reference}", ["docker", "pull", "--quiet", reference])
+            build(f"pulling {reference}", ["docker", "pull", "--quiet", reference])
     if built:
         compose_file = f"{parameters['output_dir']}/docker-compose.yml"
-        command = [
-            "docker",
-            "compose",
-            "--file",
-            compose_file,
-            "--progress",
-            "plain",
-            "build",
-            *sorted(built),
-        ]
-        insist(f"building {', '.join(sorted(built))}", command, DOCKER_BUILDKIT="1")
+        command = ["docker", "compose", "--file", compose_file, "--progress", "plain", "build"]
+        command += sorted(built)
+        build(f"building {', '.join(sorted(built))}", command, DOCKER_BUILDKIT="1")
 
 
 def main() -> None:
@@ -148,24 +95,30 @@ def main() -> None:
     services = list(dict.fromkeys(images.values()))
     try:
         there = engine_images(services)
-        lacking = [reference for reference in services if reference not in there]
+        missing = [reference for reference in services if reference not in there]
         # Stand-ins only carry builds: with every service image there, nobody needs them.
-        if lacking or not services:
+        if missing or not services:
             stand_ins = [ref for ref in parameters["stand_ins"].values() if ref not in services]
-            lacking += sorted(set(stand_ins) - engine_images(stand_ins).keys(), key=stand_ins.index)
+            missing += sorted(set(stand_ins) - engine_images(stand_ins).keys(), key=stand_ins.index)
         only = parameters["only"]
-        wanted = [reference for reference in lacking if only is None or reference in only]
+        wanted = [reference for reference in missing if only is None or reference in only]
         if wanted and not module.check_mode:
-            obtain(parameters, wanted, set(lacking) - set(wanted))
+            build_or_pull(parameters, wanted, set(missing) - set(wanted))
             there = engine_images(services)
-    except CommandFailedError as failed:
+    except SilentEngineError as silent:
+        module.fail_json(
+            msg="asking the engine for its images failed",
+            stderr=silent.said,
+            stderr_lines=silent.said.splitlines()[-40:],
+        )
+    except BuildError as failed:
         module.fail_json(
             msg=str(failed), stderr=failed.output, stderr_lines=failed.output.splitlines()[-40:]
         )
-    present = [reference for reference in services if reference not in lacking]
+    present = [reference for reference in services if reference not in missing]
     facts = {name: (ref, *there[ref]) for name, ref in images.items() if ref in there}
     module.exit_json(
-        changed=bool(wanted), present=present, obtained=wanted, lacking=lacking, images=facts
+        changed=bool(wanted), present=present, built=wanted, missing=missing, images=facts
     )
 
 

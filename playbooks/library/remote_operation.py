@@ -10,9 +10,10 @@ from __future__ import annotations
 import sys
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.stackwright.images.sbom.reading import BillError
+from ansible.module_utils.stackwright.images.sbom.packages import SbomError
 from ansible.module_utils.stackwright.output.manifest import TreeError
 from ansible.module_utils.stackwright.output.remote_operations import OPERATIONS, unpack
+from ansible.module_utils.stackwright.runtimes.compose.engine import SilentEngineError
 
 OLDEST_PYTHON = (3, 11)
 
@@ -34,9 +35,9 @@ def main() -> None:
         )
     try:
         answer = OPERATIONS[module.params["operation"]](**unpack(module.params["arguments"]))
-    except BillError as failed:
+    except SbomError as failed:
         module.fail_json(msg=str(failed), output=failed.output)
-    except TreeError as error:
+    except (TreeError, SilentEngineError) as error:
         module.fail_json(msg=str(error))
     except OSError as error:
         module.fail_json(msg=f"{error.filename}: {error.strerror}")

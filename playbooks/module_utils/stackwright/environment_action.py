@@ -21,6 +21,7 @@ from .output.run_lock import THIS_RUN, Holder, RunLockError
 from .rendering.compose_file import ComposeFileError
 from .rendering.tree import RenderError
 from .run_memory import MEMORY
+from .runtimes.compose.engine import SilentEngineError
 from .runtimes.embedded.errors import EmbeddedError
 from .runtimes.embedded.unprivileged import UnprivilegedError
 from .secrets.masking import Masker
@@ -39,6 +40,7 @@ TROUBLES = (
     EmbeddedError,
     RunLockError,
     TreeError,
+    SilentEngineError,
 )
 
 

@@ -77,10 +77,9 @@ def run(
         out, err = process.communicate(stdin.encode() if stdin else None, timeout=seconds)
     except subprocess.TimeoutExpired:
         out, err = _kill(process)
-        reason = f"no answer in {seconds:.0f} s"
-        return Completed(
-            TIMED_OUT, _decode(out, most_characters), _decode(err, most_characters) or reason
-        )
+        said = _decode(err, most_characters).rstrip("\n")
+        reason = f"{said}\nno answer in {seconds:.0f} s".lstrip("\n")
+        return Completed(TIMED_OUT, _decode(out, most_characters), reason)
     except BaseException:
         _kill(process)
         raise

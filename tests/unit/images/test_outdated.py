@@ -109,7 +109,17 @@ def test_without_stand_ins_there_is_nothing_to_ask() -> None:
     assert debian_lines([]) == ["Debian packages: no stand-in image is here"]
 
 
-def test_an_engine_that_is_gone_is_one_line_per_image(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent.sock")
-    (_, line) = debian_lines(["localhost/x:1"])
-    assert line.startswith("  localhost/x:1  not known: ")
+def test_where_there_is_no_engine_there_is_no_stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert debian_lines(["localhost/x:1"]) == ["Debian packages: no stand-in image is here"]
+
+
+def test_an_engine_that_does_not_answer_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    client = tmp_path / "docker"
+    client.write_text("#!/bin/sh\necho Cannot connect to the Docker daemon >&2\nexit 1\n")
+    client.chmod(0o755)
+    (line,) = debian_lines(["localhost/x:1"])
+    assert line.startswith("Debian packages: not known, no engine answers at ")

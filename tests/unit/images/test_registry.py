@@ -8,9 +8,14 @@ from collections.abc import Iterator
 import pytest
 import yaml
 from stackwright import layout
-from stackwright.images.pins import registry_images, with_digests
 from stackwright.images.references import service_images
-from stackwright.images.registry import RegistryError, current_digest, manifest_address
+from stackwright.images.registry import (
+    RegistryError,
+    current_digest,
+    manifest_address,
+    registry_images,
+    with_digests,
+)
 
 from tests.support.registry import Registry, registry
 from tests.support.resolving import dev_values

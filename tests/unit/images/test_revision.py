@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from stackwright.images.revision import revision_of
+from stackwright.images.content_hash import revision_of
 
 
 def git(folder: Path, *arguments: str) -> str:

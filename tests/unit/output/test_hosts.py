@@ -11,8 +11,7 @@ from typing import Any
 
 import pytest
 from stackwright import layout
-from stackwright.images.sbom.package import Package
-from stackwright.images.sbom.reading import BillError
+from stackwright.images.sbom.packages import Package, SbomError
 from stackwright.output.hosts import Host, HostError, RemoteHost, address_of, is_remote
 from stackwright.output.remote_operations import OPERATIONS, unpack
 from stackwright.rendering.prepare import make_choices, prepare
@@ -80,8 +79,9 @@ def test_a_folder_that_cannot_be_written_is_told(host: Host, tmp_path: Path) -> 
     assert applied.error_path.startswith(str(tmp_path / "shop"))
 
 
-def test_engine_and_images_are_asked_for_there() -> None:
+def test_engine_and_images_are_asked_for_there(monkeypatch: pytest.MonkeyPatch) -> None:
     assert REMOTE.engine() == Host().engine()
+    monkeypatch.setenv("PATH", "/nowhere")  # no client, so no engine and no images
     assert REMOTE.images_present(["localhost/stackwright-no-such-image:1"]) == set()
 
 
@@ -90,7 +90,7 @@ def test_no_answer_names_the_host_and_a_missing_bill_its_image() -> None:
     with pytest.raises(HostError, match="shop-host: no Python"):
         silent.engine()
     broken = RemoteHost("shop-host", lambda name, arguments: {"failed": True, "output": "gone"})
-    with pytest.raises(BillError, match="packages in shop:1") as failed:
+    with pytest.raises(SbomError, match="packages in shop:1") as failed:
         broken.packages_of("shop:1")
     assert failed.value.output == "gone"
 

@@ -1,4 +1,4 @@
-"""Decide where base images come from and what they are called.
+"""Decide where base images come from, what they are called, and in which steps images are built and pulled.
 
 Stand-ins carry the host part ``localhost/``: no registry can ever answer for such a name, so that nothing foreign is
 pulled in their place and they never pose as the official images.
@@ -6,11 +6,11 @@ pulled in their place and they never pose as the official images.
 
 from __future__ import annotations
 
-import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from .. import layout
+from ..system import run
 from .content_hash import content_hash
 
 KINDS = ("python", "postgres", "redis", "caddy")
@@ -22,6 +22,8 @@ VERSIONS = {
     "redis": "7.0",
     "caddy": "2.11",
 }
+# Stand-ins that are built together, as in app/base/build.
+ROUNDS = (("debian",), ("python", "redis"), ("postgres", "caddy"))
 
 
 def used_kinds(services: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -58,14 +60,7 @@ def stand_ins(debian_mirror: str) -> dict[str, str]:
 
 def registry_answers(image: str, timeout_seconds: int) -> bool:
     """Ask the registry for an image's manifest with a bounded wait, as the engine's own client would."""
-    try:
-        done = subprocess.run(
-            ["docker", "manifest", "inspect", image],
-            capture_output=True, timeout=timeout_seconds, check=False,
-        )  # fmt: skip
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-    return done.returncode == 0
+    return run(["docker", "manifest", "inspect", image], timeout_seconds).code == 0
 
 
 def choose_base_images(
@@ -88,3 +83,31 @@ def choose_base_images(
     if answers(image, seconds):
         return "registry", f"the registry answered for {image}"
     return "distro", f"the registry did not answer for {image} within {seconds} s"
+
+
+def build_steps(
+    stand_ins: Mapping[str, str], images: Mapping[str, Mapping[str, str]], missing: set[str]
+) -> Iterator[tuple[str, list[str]]]:
+    """In which steps images that the engine lacks are built and pulled, so that each can be announced.
+
+    Yields what is done, in words, and the references that it brings.
+
+    ``stand_ins`` are references by kind, ``images`` those of the services with ``reference`` and ``context``.
+    """
+    for kinds in ROUNDS:
+        chosen = [kind for kind in kinds if stand_ins.get(kind) in missing]
+        if chosen:
+            yield (
+                f"building {' and '.join(chosen)}, stand-ins for base images",
+                [stand_ins[kind] for kind in chosen],
+            )
+    rest = {
+        name: image["reference"]
+        for name, image in images.items()
+        if image["reference"] in missing - set(stand_ins.values())
+    }
+    for reference in sorted({ref for name, ref in rest.items() if not images[name]["context"]}):
+        yield f"pulling {reference}", [reference]
+    built = {name: reference for name, reference in rest.items() if images[name]["context"]}
+    if built:
+        yield f"building {', '.join(built)}", list(built.values())

@@ -7,13 +7,15 @@ written down here: packages that say nothing, and programs inside of wheels, whi
 from __future__ import annotations
 
 import json
-import re
-import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from packaging.utils import canonicalize_name
+
 from .. import layout
+from ..system import CommandError, run_checked
+from .content_hash import locked
 
 PAGE = layout.PROJECT / "docs" / "licences.md"
 LOCKS = {
@@ -69,24 +71,16 @@ class LicenceError(Exception):
     """Packages that ship without a known licence, or that are not installed here: one line for each."""
 
 
-def locked(text: str) -> dict[str, str]:
-    """Version by name in a lock file."""
-    return dict(re.findall(r"^([a-z0-9][a-z0-9._-]*)==([^\s;\\]+)", text, re.MULTILINE))
-
-
 def installed_licences() -> dict[str, tuple[str, str]]:
     """Version and licence by normalised name, as pip-licenses finds them in this Python environment.
 
-    Raises CalledProcessError, or FileNotFoundError where pip-licenses is not installed.
+    Raises CommandError, which names pip-licenses where that is not installed.
     """
     program = Path(sys.executable).with_name("pip-licenses")
-    done = subprocess.run(
-        [program, "--from=mixed", "--format=json", "--with-system"],
-        capture_output=True, text=True, timeout=120, check=True,
-    )  # fmt: skip
+    done = run_checked([program, "--from=mixed", "--format=json", "--with-system"], 120)
     return {
-        re.sub(r"[-_.]+", "-", entry["Name"]).lower(): (entry["Version"], entry["License"])
-        for entry in json.loads(done.stdout)
+        canonicalize_name(entry["Name"]): (entry["Version"], entry["License"])
+        for entry in json.loads(done.out)
     }
 
 
@@ -130,7 +124,7 @@ def main() -> int:
     """Write the page, or say what is missing. Returns the exit code."""
     try:
         PAGE.write_text(page(), encoding="utf-8")
-    except LicenceError as error:
+    except (CommandError, LicenceError) as error:
         print(error, file=sys.stderr)
         return 1
     print(f"{PAGE.relative_to(layout.PROJECT)}: written")

@@ -8,16 +8,19 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
 import sys
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from .licences_page import locked
-from .pins import registry_images
-from .registry import RegistryError, current_digest
+from packaging.utils import canonicalize_name
+
+from ..runtimes.compose.engine import SilentEngineError
+from ..system import CommandError, run_checked
+from .content_hash import locked
+from .engine_images import engine_images
+from .registry import RegistryError, current_digest, registry_images
 
 INDEX_SECONDS = 120
 MIRROR_SECONDS = 120
@@ -32,12 +35,12 @@ def python_lines(locks: Mapping[str, Path]) -> list[str]:
     names = {name for packages in pins.values() for name in packages}
     try:
         newer = _newer_releases()
-    except (OSError, subprocess.SubprocessError, ValueError) as error:
+    except (CommandError, ValueError) as error:
         return [f"Python packages: not known, the package index did not answer ({_reason(error)})"]
     table = [
         (name, entry["version"], entry["latest_version"], _places(name, pins))
         for entry in newer
-        if (name := re.sub(r"[-_.]+", "-", entry["name"]).lower()) in names
+        if (name := canonicalize_name(entry["name"])) in names
     ]
     head = f"Python packages: {len(table)} of {len(names)} are behind"
     return [
@@ -48,14 +51,10 @@ def python_lines(locks: Mapping[str, Path]) -> list[str]:
 
 def _newer_releases() -> list[dict[str, str]]:
     uv = Path(sys.executable).with_name("uv")
-    environment = dict(os.environ)
-    if environment.get("PIP_INDEX_URL"):
-        environment["UV_DEFAULT_INDEX"] = environment["PIP_INDEX_URL"]
-    done = subprocess.run(
-        [uv, "pip", "list", "--outdated", "--format", "json", "--python", sys.executable],
-        capture_output=True, text=True, timeout=INDEX_SECONDS, check=True, env=environment,
-    )  # fmt: skip
-    found: list[dict[str, str]] = json.loads(done.stdout)
+    index = os.environ.get("PIP_INDEX_URL")
+    command = [str(uv), "pip", "list", "--outdated", "--format", "json", "--python", sys.executable]
+    done = run_checked(command, INDEX_SECONDS, {"UV_DEFAULT_INDEX": index} if index else None)
+    found: list[dict[str, str]] = json.loads(done.out)
     return found
 
 
@@ -64,9 +63,8 @@ def _places(name: str, pins: Mapping[str, Mapping[str, str]]) -> str:
 
 
 def _reason(error: Exception) -> str:
-    """The last line that a program printed, or the error itself; an address may hold a password, so none is shown."""
-    printed = (getattr(error, "stderr", "") or "").strip() or str(error)
-    return re.sub(r"\S+://\S+", "…", printed.splitlines()[-1].strip())
+    """What went wrong in one line; an address may hold a password, so none is shown."""
+    return re.sub(r"\S+://\S+", "…", str(error).splitlines()[-1].strip())
 
 
 def image_lines(values: Mapping[str, Any]) -> list[str]:
@@ -92,8 +90,13 @@ def _short(digest: str) -> str:
 
 
 def debian_lines(stand_ins: Iterable[str]) -> list[str]:
-    """Debian packages in those stand-in images, which the engine has, that the mirror has newer."""
-    images = list(stand_ins)
+    """Debian packages, in those of the stand-in images that the engine has, that the mirror has newer."""
+    try:
+        images = sorted(engine_images(list(stand_ins)))
+    except SilentEngineError as silent:
+        if not silent.absent:
+            return [f"Debian packages: not known, {silent}"]
+        images = []
     if not images:
         return ["Debian packages: no stand-in image is here"]
     with ThreadPoolExecutor(len(images)) as pool:
@@ -104,7 +107,7 @@ def debian_lines(stand_ins: Iterable[str]) -> list[str]:
 def _upgrade_rows(image: str) -> list[tuple[str, str]]:
     try:
         upgrades = _upgrades(image)
-    except (OSError, subprocess.SubprocessError) as error:
+    except CommandError as error:
         return [(image, f"not known: {_reason(error)}")]
     head = (image, f"{len(upgrades)} behind" if upgrades else "up to date")
     return [head, *(("", f"{name}  {old} -> {new}") for name, old, new in upgrades)]
@@ -113,14 +116,12 @@ def _upgrade_rows(image: str) -> list[tuple[str, str]]:
 def _upgrades(image: str) -> list[tuple[str, str, str]]:
     """Name, version and newer version of packages, asked in a container that is gone afterwards."""
     script = "apt-get -qq update >&2 && apt-get -qq --simulate dist-upgrade"
-    done = subprocess.run(
-        ["docker", "run", "--rm", "--user", "0", "--entrypoint", "sh", image, "-c", script],
-        capture_output=True, text=True, timeout=MIRROR_SECONDS, check=True,
-    )  # fmt: skip
+    command = ["docker", "run", "--rm", "--user", "0", "--entrypoint", "sh", image, "-c", script]
+    done = run_checked(command, MIRROR_SECONDS)
     # With a mirror that does not answer, `apt-get update` warns and succeeds.
-    if re.search(r"^[WE]:", done.stderr, re.MULTILINE):
-        raise subprocess.SubprocessError(done.stderr.strip().splitlines()[-1])
-    return UPGRADE.findall(done.stdout)
+    if re.search(r"^[WE]:", done.err, re.MULTILINE):
+        raise CommandError(done)
+    return UPGRADE.findall(done.out)
 
 
 def _columns(table: Iterable[tuple[str, ...]]) -> list[str]:

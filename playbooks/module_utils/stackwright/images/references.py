@@ -12,8 +12,7 @@ from typing import Any
 
 from .. import layout
 from .base_images import official, pinned, stand_ins
-from .content_hash import content_hash
-from .revision import revision_of
+from .content_hash import content_hash, revision_of
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
-"""Ask a registry which digest an image's tag has: the distribution protocol, version 2, without an account.
+"""Which images a registry has, which digest their tags have there now, and the file that records those.
 
+A registry is asked by the distribution protocol, version 2, without an account.
 Source: https://distribution.github.io/distribution/spec/api/ (manifests) and …/spec/auth/token/ (anonymous tokens).
 """
 
@@ -8,11 +9,14 @@ from __future__ import annotations
 import ipaddress
 import json
 import re
+from collections.abc import Mapping
 from email.message import Message
 from typing import Any
 from urllib.error import HTTPError
 from urllib.parse import urlencode
 from urllib.request import Request, parse_http_list, parse_keqv_list, urlopen
+
+from .base_images import KINDS
 
 DOCKER_HUB = "registry-1.docker.io"
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
@@ -94,3 +98,32 @@ def _anonymous_token(challenge: str, timeout_seconds: float) -> str:
     with urlopen(f"{wanted['realm']}?{query}", timeout=timeout_seconds) as answer:
         document: dict[str, Any] = json.load(answer)
     return str(document.get("token") or document["access_token"])
+
+
+def registry_images(values: Mapping[str, Any]) -> list[str]:
+    """References that a registry resolves: the base images and the finished images of enabled services.
+
+    Without those that carry a digest already, and without names below localhost/, which no registry has.
+    """
+    services = [entry for entry in values["stack_services"].values() if entry["enabled"]]
+    named = [values[f"{kind}_base_image"] for kind in KINDS]
+    named += [entry["image"] for entry in services if "image" in entry]
+    return [
+        reference
+        for reference in dict.fromkeys(named)
+        if "@" not in reference and not reference.startswith("localhost/")
+    ]
+
+
+def with_digests(text: str, digests: Mapping[str, str]) -> str:
+    """The text of digests.yml with other digests: comments stay, the setting is the last in the file.
+
+    Raises ValueError where the file does not have the setting.
+    """
+    head, setting, _ = text.partition("\nimage_digests:")
+    if not setting:
+        raise ValueError("digests.yml has no setting image_digests")
+    lines = [
+        f"  {json.dumps(name)}: {json.dumps(digest)}\n" for name, digest in sorted(digests.items())
+    ]
+    return f"{head}{setting}\n{''.join(lines)}"

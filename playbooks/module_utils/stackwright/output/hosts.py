@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..images.sbom.package import Package
-from ..images.sbom.reading import BillError, packages_of
+from ..images.sbom.packages import Package, SbomError, packages_of
 from ..rendering.rendered_file import RenderedFile
 from ..runtimes.compose.engine import Engine
 from .apply import ApplyResult, apply_tree
@@ -67,7 +66,7 @@ class Host:
         return apply_tree(root, files, record, **options)
 
     def packages_of(self, reference: str) -> list[Package]:
-        """The packages in an image of its engine. Raises bills.reading.BillError."""
+        """The packages in an image of its engine. Raises sbom.packages.SbomError."""
         return packages_of(reference)
 
 
@@ -86,13 +85,13 @@ class RemoteHost(Host):
         self._execute = execute
 
     def call(self, operation: str, **arguments: Any) -> Any:
-        """As Host's. Raises HostError or BillError."""
+        """As Host's. Raises HostError or SbomError."""
         result = self._execute(
             "remote_operation", {"operation": operation, "arguments": pack(arguments)}
         )
         if result.get("failed"):
             if operation == "packages" and "output" in result:
-                raise BillError(arguments["reference"], str(result["output"]))
+                raise SbomError(arguments["reference"], str(result["output"]))
             said = result.get("msg") or result.get("module_stderr") or "no answer"
             raise HostError(f"{self.name}: {str(said).strip()}")
         return result["answer"]

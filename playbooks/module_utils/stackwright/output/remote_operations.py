@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from ..images.base_images import registry_answers
-from ..images.sbom.reading import packages_of
+from ..images.engine_images import images_present
+from ..images.sbom.packages import packages_of
 from ..rendering.rendered_file import RenderedFile
 from ..runtimes.belongings import Names, find_belongings, remove_belongings
-from ..runtimes.compose.engine import images_present, probe_engine
+from ..runtimes.compose.engine import probe_engine
 from ..runtimes.port_users import port_users
 from ..runtimes.running import find_environment, note_started
 from .apply import apply_tree
@@ -89,7 +90,7 @@ def _apply(root: str, files: PackedFiles, **options: Any) -> dict[str, Any]:
 
 
 def _packages(reference: str) -> list[dict[str, Any]]:
-    """See bills.package.Package. Raises BillError."""
+    """See sbom.packages.Package. Raises SbomError."""
     return [asdict(package) for package in packages_of(reference)]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from stackwright.runtimes.compose import engine
-from stackwright.runtimes.compose.engine import Engine, images_present, probe_engine
+from stackwright.runtimes.compose.engine import Engine, probe_engine
 
 
 @pytest.fixture
@@ -108,20 +108,6 @@ def test_an_engine_that_hangs_is_given_up(client: Path, monkeypatch: pytest.Monk
     found = probe_engine()
     assert found.reason == "the Docker engine did not answer within 0.1 s"
     assert found.unknown
-
-
-def test_images_present_are_those_the_engine_lists(client: Path) -> None:
-    write(client, "echo a:1; echo other:2; exit 1")
-    assert images_present(["a:1", "b:1"]) == {"a:1"}
-
-
-def test_images_found_under_another_name_count_when_all_were_found(client: Path) -> None:
-    write(client, "echo docker.io/library/a:1")
-    assert images_present(["a:1"]) == {"a:1"}
-
-
-def test_no_client_has_no_images(client: Path) -> None:
-    assert images_present(["a:1"]) == set()
 
 
 def test_a_compose_that_hangs_is_not_said_to_be_missing(

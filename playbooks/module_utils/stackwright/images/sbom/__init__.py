@@ -1,1 +1,1 @@
-"""Bills of materials: what the packages in an image are, as CycloneDX."""
+"""Bills of materials (SBOM): what the packages in an image are, as CycloneDX."""

@@ -9,12 +9,11 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-# A loaded host needs seconds; one that refuses says so at once, so that only a hanging engine costs this.
-ANSWER_SECONDS = 15.0
+from ...system import ANSWER_SECONDS, NOT_FOUND, TIMED_OUT, Completed, run
+
 OLDEST_ENGINE = (20, 10)
 OLDEST_COMPOSE = (2, 0)
 NO_CLIENT = "there is no docker client"
@@ -36,11 +35,20 @@ class Engine:
 
 
 class SilentEngineError(Exception):
-    """The engine did not answer what it was asked. ``absent``: because there is none; ``late``: not in time."""
+    """The engine did not answer what it was asked. ``absent``: because there is none; ``late``: not in time.
+
+    ``said`` is what the client printed.
+    """
 
     def __init__(
-        self, reason: str, absent: bool = False, denied: bool = False, late: bool = False
+        self,
+        reason: str,
+        absent: bool = False,
+        denied: bool = False,
+        late: bool = False,
+        said: str = "",
     ) -> None:
+        self.said = said or reason
         self.absent = absent
         self.denied = denied
         self.late = late
@@ -50,55 +58,52 @@ class SilentEngineError(Exception):
 def endpoint() -> str:
     """Where the docker client looks for its engine, such as ``unix:///var/run/docker.sock``; empty if it won't say."""
     command = ["docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"]
-    try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=ANSWER_SECONDS, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
+    done = run(command, ANSWER_SECONDS)
+    return done.out.strip() if done.code == 0 else ""
 
 
-def ask_engine(*arguments: str) -> str:
-    """What a docker command prints, without the white space around. Raises SilentEngineError.
+def call_docker(*arguments: str) -> Completed:
+    """What a docker command printed, and how it ended. Raises SilentEngineError where it did not run or not end.
 
     DOCKER_HOST and contexts count.
     """
     if shutil.which("docker") is None:
         raise SilentEngineError(NO_CLIENT, absent=True)
-    try:
-        done = subprocess.run(
-            ["docker", *arguments],
-            capture_output=True,
-            text=True,
-            timeout=ANSWER_SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
+    done = run(["docker", *arguments], ANSWER_SECONDS, most_characters=None)
+    if done.code == TIMED_OUT:
         reason = f"the Docker engine did not answer within {ANSWER_SECONDS:g} s"
-        raise SilentEngineError(reason, late=True) from None
-    except OSError as error:
-        reason = f"the docker client does not run ({error.strerror})"
-        raise SilentEngineError(reason) from None
-    if done.returncode == 0:
-        return done.stdout.strip()
-    raise _silence(done.stderr)
+        raise SilentEngineError(reason, late=True)
+    if done.code == NOT_FOUND:
+        raise SilentEngineError(f"the docker client does not run ({done.err})")
+    return done
 
 
-def _silence(said: str) -> SilentEngineError:
+def ask_engine(*arguments: str) -> str:
+    """What a docker command prints, without the white space around. Raises SilentEngineError."""
+    done = call_docker(*arguments)
+    if done.code:
+        raise silence(done.err)
+    return done.out.strip()
+
+
+def silence(said: str) -> SilentEngineError:
     """Why there was no answer, from what the client said."""
     if "permission denied" in said.lower():
         reason = "this user may not use the socket of the Docker engine (group docker)"
-        return SilentEngineError(reason, denied=True)
+        return SilentEngineError(reason, denied=True, said=said)
     place = endpoint()
     socket = Path(place.removeprefix("unix://"))
     if place.startswith("unix://") and not _may_exist(socket):
-        return SilentEngineError(f"no engine answers (there is no socket {socket})", absent=True)
+        reason = f"no engine answers (there is no socket {socket})"
+        return SilentEngineError(reason, absent=True, said=said)
     lines = said.strip().splitlines()
     connected = lines and not re.search("cannot connect|error during connect", said, re.IGNORECASE)
-    if connected:
-        return SilentEngineError(f"the docker client says: {lines[-1]}")
-    return SilentEngineError(f"no engine answers at {place or 'the place its client looks at'}")
+    reason = (
+        f"the docker client says: {lines[-1]}"
+        if connected
+        else f"no engine answers at {place or 'the place its client looks at'}"
+    )
+    return SilentEngineError(reason, said=said)
 
 
 def _may_exist(path: Path) -> bool:
@@ -156,16 +161,3 @@ def probe_engine() -> Engine:
         )
     reason = f"Docker Engine {version} with Compose {compose_version} answers"
     return Engine(True, reason, version, compose_version)
-
-
-def images_present(references: list[str]) -> set[str]:
-    """Which of the image references the engine has; none when it does not answer within 30 s."""
-    try:
-        done = subprocess.run(
-            ["docker", "image", "inspect", "--format", "{{join .RepoTags \"\\n\"}}", *references],
-            capture_output=True, text=True, timeout=30, check=False,
-        )  # fmt: skip
-    except (OSError, subprocess.TimeoutExpired):
-        return set()
-    # Success means that all were found, also those that the engine lists under another name (docker.io/…, a digest).
-    return set(references) if done.returncode == 0 else set(done.stdout.split()) & set(references)

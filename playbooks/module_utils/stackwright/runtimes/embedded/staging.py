@@ -20,8 +20,7 @@ from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from importlib.util import find_spec
 from pathlib import Path
 
-from ...images.content_hash import content_hash
-from ...images.licences_page import locked
+from ...images.content_hash import content_hash, locked
 from .binaries import postgres_tools, redis_server
 from .errors import EmbeddedError
 from .folder import NOT_RENDERED, Folder

@@ -17,7 +17,7 @@ from cyclonedx.schema import OutputFormat, SchemaVersion
 from cyclonedx.spdx import is_supported_id
 from packageurl import PackageURL
 
-from .package import Package
+from .packages import Package
 
 IMAGE_ID = "stackwright:image:id"
 VERSION = SchemaVersion.V1_6
@@ -32,7 +32,7 @@ class ImageFacts:
     created: str
 
 
-def bill_of(image: ImageFacts, packages: Sequence[Package]) -> str:
+def document_of(image: ImageFacts, packages: Sequence[Package]) -> str:
     """The document as indented JSON. It holds nothing of the moment or the machine it was written on."""
     name, _, version = image.reference.partition("@")[0].rpartition(":")
     subject = Component(

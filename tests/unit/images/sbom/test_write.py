@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-from stackwright.images.sbom.reading import BillError
-from stackwright.images.sbom.writing import write_missing_bills
+from stackwright.images.sbom.packages import SbomError
+from stackwright.images.sbom.write import write_missing_sboms
 
 IMAGE = ("shop-api:1", f"sha256:{'ab' * 32}", "2026-01-31T12:00:00.5Z")
 OTHER = ("shop-api:2", f"sha256:{'cd' * 32}", "2026-01-31T12:00:00.5Z")
@@ -38,19 +38,19 @@ def exports(client: Path) -> int:
 
 def test_each_image_is_read_once_and_what_is_gone_is_removed(client: Path, tmp_path: Path) -> None:
     folder = tmp_path / "sbom"
-    assert write_missing_bills(folder, {"api": IMAGE, "other": OTHER}) == [
+    assert write_missing_sboms(folder, {"api": IMAGE, "other": OTHER}) == [
         "api.cdx.json",
         "other.cdx.json",
     ]
     assert [
         entry["name"] for entry in json.loads((folder / "api.cdx.json").read_text())["components"]
     ] == ["a"]
-    assert write_missing_bills(folder, {"api": IMAGE, "other": OTHER}) == []
+    assert write_missing_sboms(folder, {"api": IMAGE, "other": OTHER}) == []
     assert exports(client) == 2
-    assert write_missing_bills(folder, {"api": OTHER}) == ["api.cdx.json", "other.cdx.json"]
+    assert write_missing_sboms(folder, {"api": OTHER}) == ["api.cdx.json", "other.cdx.json"]
     assert sorted(path.name for path in folder.iterdir()) == ["api.cdx.json"]
     (folder / "api.cdx.json").write_text("{")
-    assert write_missing_bills(folder, {"api": OTHER}) == ["api.cdx.json"]
+    assert write_missing_sboms(folder, {"api": OTHER}) == ["api.cdx.json"]
 
 
 @pytest.mark.parametrize(
@@ -68,8 +68,8 @@ def test_a_stream_that_did_not_end_well_is_no_bill(
     client: Path, tmp_path: Path, script: str, said: str
 ) -> None:
     (client / "export").write_text(script)
-    with pytest.raises(BillError, match="listing the packages in shop-api:1 failed") as failed:
-        write_missing_bills(tmp_path / "sbom", {"api": IMAGE})
+    with pytest.raises(SbomError, match="listing the packages in shop-api:1 failed") as failed:
+        write_missing_sboms(tmp_path / "sbom", {"api": IMAGE})
     assert failed.value.output == said
     assert not (tmp_path / "sbom").exists()
     assert "rm --volumes --force c0ffee" in (client / "calls").read_text()
