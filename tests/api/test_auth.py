@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
-from tasks_api.config import Config
-from tasks_api.environ import ConfigError
-from tasks_api.http.tokens import Token
+from tasks_api.config import Config, ConfigError
+from tasks_api.http.auth import Token
 
 from tests.api.servers import MakeClient
 
@@ -36,7 +35,7 @@ def status(client: FlaskClient, method: str, path: str, secret: str | None = Non
 def test_each_scope_includes_the_ones_before(
     make_client: MakeClient, requests: list[tuple[str, str]], least: str | None, ahead: bool
 ) -> None:
-    client = make_client(tokens=TOKENS, public_reads=False, ahead_of_flask=ahead)
+    client = make_client(tokens=TOKENS, public_reads=False, fast_path=ahead)
     client.get("/tasks", headers={"Authorization": f"Bearer {SECRETS['read']}"})  # now it is cached
     allowed = least is None
     for method, path in requests:
@@ -122,7 +121,7 @@ def test_tokens_come_from_files(tmp_path: Path) -> None:
     for name in ("ci", "ops"):
         (tmp_path / name).write_text(f"{name}-secret-+/0123456789==\n", encoding="utf-8")
     tokens = f"ci:write:{tmp_path}/ci ops:admin:{tmp_path}/ops"
-    environ = {"DB_PASSWORD": "x", "API_CLIENTS": tokens, "API_PUBLIC_READS": "false"}
+    environ = {"DB_PASSWORD": "x", "API_TOKENS": tokens, "API_PUBLIC_READS": "false"}
     config = Config.from_environment(environ)
     assert config.tokens == (
         Token.of("ci", "write", "ci-secret-+/0123456789=="),
@@ -134,7 +133,7 @@ def test_tokens_come_from_files(tmp_path: Path) -> None:
 
 def test_a_path_with_a_space_is_quoted(tmp_path: Path) -> None:
     (tmp_path / "my ci").write_text("s3cret-0123456789")
-    environ = {"DB_PASSWORD": "x", "API_CLIENTS": f"'ci:write:{tmp_path}/my ci'"}
+    environ = {"DB_PASSWORD": "x", "API_TOKENS": f"'ci:write:{tmp_path}/my ci'"}
     (token,) = Config.from_environment(environ).tokens
     assert token == Token.of("ci", "write", "s3cret-0123456789")
 
@@ -161,6 +160,6 @@ def test_wrong_tokens_end_the_start(tmp_path: Path, tokens: str) -> None:
     (tmp_path / "odd").write_text("s3cret-é-0123456789")
     (tmp_path / "spaced").write_text("s3cret-0123 456789")
     files = {name: tmp_path / name for name in ("good", "short", "odd", "spaced", "missing")}
-    with pytest.raises(ConfigError, match="^API_CLIENTS") as caught:
-        Config.from_environment({"DB_PASSWORD": "x", "API_CLIENTS": tokens.format(**files)})
+    with pytest.raises(ConfigError, match="^API_TOKENS") as caught:
+        Config.from_environment({"DB_PASSWORD": "x", "API_TOKENS": tokens.format(**files)})
     assert "s3cret" not in str(caught.value)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tasks_api.config import Config
-from tasks_api.environ import ConfigError
+from tasks_api.config import Config, ConfigError
 
 from tests.api.servers import PASSWORD
 

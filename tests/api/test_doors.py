@@ -12,7 +12,7 @@ import pytest
 from flask import Flask
 from tasks_api.app import create_app
 from tasks_api.config import Config
-from tasks_api.http.tokens import Token
+from tasks_api.http.auth import Token
 
 from tests.api.servers import ApiProcess
 from tests.support.doors import SCOPES, code_of, try_all
@@ -26,7 +26,7 @@ from dataclasses import replace
 from tasks_api.__main__ import main
 from tasks_api.config import Config
 read = Config.from_environment
-Config.from_environment = lambda *given: replace(read(*given), ahead_of_flask=False)
+Config.from_environment = lambda *given: replace(read(*given), fast_path=False)
 sys.exit(main())
 """
 
@@ -55,7 +55,7 @@ def test_no_spelling_opens_a_door(
     for scope, secret in SECRETS.items():
         (tmp_path / scope).write_text(secret)
     clients = " ".join(f"the_{scope}:{scope}:{tmp_path}/{scope}" for scope in SCOPES)
-    guarded.start(**api_environment, API_CLIENTS=clients, API_PUBLIC_READS=public_reads)
+    guarded.start(**api_environment, API_TOKENS=clients, API_PUBLIC_READS=public_reads)
     connection = guarded.connect()
 
     def ask(method: str, target: str, token: str | None) -> tuple[int, str]:

@@ -32,9 +32,7 @@ def test_a_hit_is_answered_alike_with_the_layer_and_without(
     make_client: MakeClient, method: str, path: str, accepted: str
 ) -> None:
     origins = (BROWSER["Origin"],)
-    ahead, flask = (
-        make_client(ahead_of_flask=first, cors_origins=origins) for first in (True, False)
-    )
+    ahead, flask = (make_client(fast_path=first, cors_origins=origins) for first in (True, False))
     headers = BROWSER | {"Accept-Encoding": accepted}
     for client in (ahead, flask):
         client.get(path)  # fill the cache
@@ -72,7 +70,7 @@ def test_a_write_is_answered_alike_with_the_layer_and_without(
 ) -> None:
     found = []
     for first in (True, False):
-        client = make_client(ahead_of_flask=first)
+        client = make_client(fast_path=first)
         response = client.open(path, method=method, headers=headers, data=body)
         status, sent, text = without_identity(response)
         shown = re.sub(rb'"updated_at":"[^"]+"', b"", text)

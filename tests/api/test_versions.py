@@ -105,7 +105,7 @@ def test_a_write_unless_it_is_this_version(client: FlaskClient, method: str) -> 
 
 @pytest.mark.parametrize("ahead", [True, False])
 def test_a_read_of_a_certain_version(make_client: MakeClient, ahead: bool) -> None:
-    client = make_client(ahead_of_flask=ahead)
+    client = make_client(fast_path=ahead)
     current = tag(client)
     for method in ("GET", "HEAD"):
         for wanted, status in ((current, 200), ("*", 200), (f"W/{current}", 412), ('"x"', 412)):

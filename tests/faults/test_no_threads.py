@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 from redis import Redis
-from tasks_api.cache.coherence import Trust
+from tasks_api.cache.coherence import Coherence
 from tasks_api.cache.redis import RedisLink
 from tasks_api.config import Config
 from tasks_api.server.concurrency import Turns
@@ -42,7 +42,7 @@ def test_turns_are_kept_meanwhile_and_passed_on_afterwards() -> None:
 
 
 def test_the_cache_is_believed_again_afterwards(config: Config, redis: Redis) -> None:
-    trust = Trust(RedisLink(config), announce=lambda: True)
+    trust = Coherence(RedisLink(config), announce=lambda: True)
     trust.listening(suspended=False)
     wait_for(lambda: trust.believed, "the cache to be believed")
     with no_more_threads():

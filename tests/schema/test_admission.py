@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import schemathesis
 from flask.testing import FlaskClient
-from tasks_api.http.tokens import SCOPES, Token
+from tasks_api.http.auth import SCOPES, Token
 
 from tests.api.servers import MakeClient
 from tests.schema.test_description import contents, operations, validator

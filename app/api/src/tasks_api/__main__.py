@@ -9,8 +9,7 @@ import sys
 from importlib import import_module
 from tempfile import TemporaryDirectory
 
-from tasks_api.config import Config
-from tasks_api.environ import ConfigError
+from tasks_api.config import Config, ConfigError
 
 
 def main() -> int:

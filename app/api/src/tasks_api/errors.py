@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 
-from flask import Flask, Response
+from flask import Flask
 from werkzeug.exceptions import HTTPException
 
-from tasks_api.http.response import Answer
-from tasks_api.openapi.schemas import JSON, Error, Problem, encode
+from tasks_api.http.messages import Response
+from tasks_api.openapi.schemas import Error, Problem
 
 RETRY_AFTER_SECONDS = 2
 
@@ -130,25 +130,20 @@ class Busy(ApiError):
 
 def register(app: Flask) -> None:
     """Make `app` answer every error in the one shape."""
-    app.register_error_handler(HTTPException, _answer_http)
-    app.register_error_handler(Exception, _answer)
+    app.register_error_handler(HTTPException, _http_error_response)
+    app.register_error_handler(Exception, as_response)
 
 
-def as_answer(error: Exception) -> Answer:
-    """The answer that tells of `error`; one that was not foreseen is logged."""
+def as_response(error: Exception) -> Response:
+    """The response that tells of `error`; one that was not foreseen is logged."""
     if not isinstance(error, ApiError):
         _logger.error("Unexpected error", exc_info=error)
         error = ApiError(500, "internal_error", "The request could not be served.")
-    body = encode(Error(Problem(error.code, error.message, error.fields)))
-    return Answer(error.status, body, {"Content-Type": JSON, **error.headers})
+    problem = Problem(error.code, error.message, error.fields)
+    return Response.of(Error(problem), error.status, error.headers)
 
 
-def _answer(error: Exception) -> Response:
-    answer = as_answer(error)
-    return Response(answer.body, answer.status, answer.headers)
-
-
-def _answer_http(error: HTTPException) -> Response:
+def _http_error_response(error: HTTPException) -> Response:
     """Flask's and Werkzeug's own errors, keeping headers such as Allow but none of the HTML."""
     status = error.code or 500
     other = (error.name.lower().replace(" ", "_"), f"{error.name}.")
@@ -156,4 +151,4 @@ def _answer_http(error: HTTPException) -> Response:
     kept = {
         k: v for k, v in error.get_headers() if k.lower() not in ("content-type", "content-length")
     }
-    return _answer(ApiError(status, code, message, headers=kept))
+    return as_response(ApiError(status, code, message, headers=kept))

@@ -50,8 +50,8 @@ _DEAF_SECONDS = 15.0
 _logger = logging.getLogger(__name__)
 
 
-class Trust:
-    """The trust of one process in Redis; safe to share between threads.
+class Coherence:
+    """What one process knows of Redis and may do with it; safe to share between threads.
 
     Args:
         link: leads to Redis.
@@ -87,7 +87,7 @@ class Trust:
     def lost(self, error: RedisError) -> None:
         """Note that a command failed."""
         if isinstance(error, ResponseError):  # it answers, but refuses: nobody waits for that
-            if str(error) != self._refusal:
+            if str(error) != self._refusal:  # which names the command, see `RedisLink.refused`
                 self._refusal = str(error)
                 _logger.warning("Cache refuses, going on without: %s", error)
             return
@@ -171,7 +171,7 @@ class Trust:
 
     def _recovered(self) -> bool:
         """Take one step; returns whether the cache is in use again. Raises RedisError."""
-        self._link.call("PING")
+        self._link.ping()
         with self._lock:
             if not self.reachable:
                 _logger.warning("Cache available again")

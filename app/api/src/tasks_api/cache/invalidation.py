@@ -17,7 +17,7 @@ from typing import Any
 
 import psycopg2  # type: ignore[import-untyped]
 
-from tasks_api.cache.coherence import SUSPENSION_SECONDS, Trust
+from tasks_api.cache.coherence import SUSPENSION_SECONDS, Coherence
 from tasks_api.db.database import Database
 from tasks_api.db.pool import Connection
 
@@ -62,21 +62,21 @@ def announce(database: Database) -> bool:
     return True
 
 
-class Notices:
+class InvalidationListener:
     """Listens in a thread of its own, over a connection of its own.
 
     Args:
         database: makes the connection.
-        trust: is told when it listens for the first time, of each notice, and after a lost
+        coherence: is told when it listens for the first time, of each notice, and after a lost
             connection, when one may have been missed.
     """
 
-    def __init__(self, database: Database, trust: Trust) -> None:
+    def __init__(self, database: Database, coherence: Coherence) -> None:
         self._database = database
-        self._trust = trust
+        self._coherence = coherence
         self._started = False
         self._closing, self._closed = socket.socketpair()
-        self._thread = threading.Thread(target=self._listen, name="notices", daemon=True)
+        self._thread = threading.Thread(target=self._listen, name="invalidation", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
@@ -91,7 +91,9 @@ class Notices:
                 connection = self._connect()
             except psycopg2.Error as error:
                 _logger.debug("No notices: %s", error)
-                self._trust.hears(until=float("inf"))  # the database is out, and takes no writes
+                self._coherence.hears(
+                    until=float("inf")
+                )  # the database is out, and takes no writes
                 if _readable(_RETRY_SECONDS, self._closed):
                     return
                 continue
@@ -100,7 +102,7 @@ class Notices:
                 return
             except psycopg2.Error as error:
                 _logger.debug("No more notices: %s", error)
-                self._trust.hears(until=float("-inf"))
+                self._coherence.hears(until=float("-inf"))
             finally:
                 connection.close()
 
@@ -111,9 +113,9 @@ class Notices:
             connection.cursor().execute(f"LISTEN {_CHANNEL}")
             _ask(connection, _SHOW, _NAME.format(0))  # from here on we are waited for
             if self._started:
-                _hear(connection, self._trust.hear)
+                _hear(connection, self._coherence.hear)
             else:
-                self._trust.listening(_ask(connection, _HEARD_LATELY, SUSPENSION_SECONDS))
+                self._coherence.listening(_ask(connection, _HEARD_LATELY, SUSPENSION_SECONDS))
                 self._started = True
         except BaseException:
             connection.close()
@@ -124,8 +126,8 @@ class Notices:
         """React to notices until it is time to stop. Raises psycopg2.Error."""
         while True:
             while connection.notifies:
-                _hear(connection, self._trust.hear)
-            self._trust.hears(until=time.monotonic() + _HEARING_SECONDS / 2)
+                _hear(connection, self._coherence.hear)
+            self._coherence.hears(until=time.monotonic() + _HEARING_SECONDS / 2)
             if self._closed.fileno() in _readable(_PULSE_SECONDS, connection, self._closed):
                 return
             connection.poll()

@@ -1,19 +1,55 @@
-"""Connections to Redis: one for each thread, none of which waits long."""
+"""Connections to Redis: one for each thread, none of which waits long; and what is sent over them."""
 
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from typing import Any
 
 from hiredis import pack_command
 from redis.backoff import NoBackoff
 from redis.connection import Connection
+from redis.exceptions import NoPermissionError, ResponseError
 from redis.retry import Retry
 
 from tasks_api.config import Config
 
 TIMEOUT_SECONDS = 0.09
 """The most that one command, or one attempt to connect, may take while a task is waited for."""
+
+LIST_KEY = "all_tasks"
+_TASK_PREFIX = "task:"
+KEYS = (LIST_KEY, f"{LIST_KEY}:*", f"{_TASK_PREFIX}*")
+"""Every key of ours: what users.acl.j2 has to allow, with a new entry here for a new kind of value."""
+
+_UNUSED = f"{_TASK_PREFIX}0"  # no task has this id
+COMMANDS: tuple[tuple[str, ...], ...] = (
+    ("DEL", _UNUSED),
+    ("EVALSHA", "0" * 40, "0"),
+    ("EXISTS", _UNUSED),
+    ("EXPIRE", _UNUSED, "-"),
+    ("FLUSHDB", "-"),
+    ("GET", f"{LIST_KEY}:lease"),
+    ("INFO", "-"),
+    ("PING",),
+    ("PTTL", _UNUSED),
+    ("SCRIPT", "LOAD", ""),
+    ("SET", LIST_KEY, "", "-"),
+    ("TIME",),
+    ("ZADD", _UNUSED, "-", "-"),
+    ("ZREM", _UNUSED, "-"),
+    ("ZREMRANGEBYSCORE", _UNUSED, "-", "-"),
+)
+"""Every command of ours, those inside scripts included: what users.acl.j2 has to allow.
+
+Each with arguments that do nothing, being none that it takes or of a key without value, but tell
+whether it is allowed: permissions are looked at before arguments.
+"""
+
+
+def task_key(task_id: int) -> str:
+    """The key of one task."""
+    return f"{_TASK_PREFIX}{task_id}"
 
 
 class RedisLink:
@@ -58,6 +94,25 @@ class RedisLink:
         if patience is None:
             return connection.read_response()
         return connection.read_response(timeout=patience)
+
+    def ping(self) -> None:
+        """Return if the server answers, even if that is a refusal. Raises as `call` does."""
+        with suppress(NoPermissionError):
+            self.call("PING")
+
+    def refused(self) -> list[str]:
+        """Those of COMMANDS that the server refuses to this user. Raises as `call` does."""
+        self.ping()
+        return [command[0].lower() for command in COMMANDS if self._refuses(command)]
+
+    def _refuses(self, command: tuple[str, ...]) -> bool:
+        try:
+            self.call(*command)
+        except NoPermissionError:
+            return True
+        except ResponseError:  # of the arguments
+            pass
+        return False
 
     def renew(self) -> None:
         """Let every thread connect anew: the server was away, and the old connections are dead."""

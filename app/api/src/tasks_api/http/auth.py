@@ -8,13 +8,40 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from tasks_api.errors import ApiError
-from tasks_api.http.tokens import SCOPES, Declared, Token
+
+SCOPES = ("read", "write", "admin")
+"""Each includes the ones before it."""
+
+Declared = Literal["open", "read", "write", "admin"]
+"""What an operation says of the token that it needs: `open` is none."""
 
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+SHORTEST_SECRET = 16
+"""Characters a token has at least."""
+
+FORM = re.compile(r"[A-Za-z0-9._~+/-]+=*")
+"""What a token is made of (RFC 6750, section 2.1): servers drop headers with other letters."""
+
+
+@dataclass(frozen=True)
+class Token:
+    """A token by its name; of its secret only the SHA-256 is kept."""
+
+    name: str
+    scope: str
+    digest: bytes = field(repr=False)
+
+    @classmethod
+    def of(cls, name: str, scope: str, secret: str) -> Token:
+        """The token called `name`, which is `secret`."""
+        return cls(name, scope, hashlib.sha256(secret.encode()).digest())
 
 
 class Unauthorized(ApiError):
@@ -30,7 +57,7 @@ class Unauthorized(ApiError):
 
 
 class Forbidden(ApiError):
-    """403: the token has not the scope for this."""
+    """403: the token lacks the scope for this."""
 
     def __init__(self, scope: str) -> None:
         super().__init__(
@@ -66,7 +93,7 @@ class Guard:
         Args:
             environ: of the request.
             declared: by the operation that the router found for it, however its path was spelled;
-                None if it found none. Even that is told to no stranger.
+                None if it found none. Even that is told to nobody anonymous.
         """
         if declared is None:
             needed: str | None = "read" if environ["REQUEST_METHOD"] in _READS else "write"

@@ -15,8 +15,8 @@ from collections import Counter
 from types import TracebackType
 from typing import Any
 
-from tasks_api.errors import Busy, as_answer
-from tasks_api.http import request_id
+from tasks_api.errors import Busy, as_response
+from tasks_api.http.messages import current
 
 PROTOCOL = "tasks_api.protocol"
 """Where the WSGI environment has what granian sends answers with, from any thread."""
@@ -35,7 +35,8 @@ class Wait:
     def __init__(self, bodies: Bodies, environ: dict[str, Any], client: str) -> None:
         self._bodies = bodies
         self.environ, self.client = environ, client
-        self.identity = request_id.current.get()
+        request = current.get(None)
+        self.identity = request.id if request else None
         self.began = time.monotonic()
         self.given_up = 0.0
         """When its client was told that nobody waits any longer; 0 if that has not been done."""
@@ -54,12 +55,13 @@ class Wait:
 
     def refuse(self) -> None:
         """Answer the request, in place of the thread that reads."""
-        answer = as_answer(Busy())
-        answer.headers |= {"Content-Length": str(len(answer.body)), "Connection": "close"}
+        response = as_response(Busy())
+        length = str(len(response.body))
+        response.headers |= {"Content-Length": length, "Connection": "close"}
         if self.identity:
-            answer.headers["X-Request-ID"] = self.identity
+            response.headers["X-Request-ID"] = self.identity
         if protocol := self.environ.get(PROTOCOL):
-            protocol.response_bytes(answer.status, list(answer.headers.items()), answer.body)
+            protocol.response_bytes(response.status, list(response.headers.items()), response.body)
 
 
 class Bodies:

@@ -10,16 +10,12 @@ import ipaddress
 import socket
 import threading
 import time
-from contextvars import ContextVar
 from typing import Any
 
 _LOOK_UP_SECONDS = 1.0
 
 PROXIED = "tasks_api.proxied"
 """Set in the WSGI environment of a request that a proxy of ours passed on."""
-
-current: ContextVar[str | None] = ContextVar("client_address", default=None)
-"""The address of the client that the thread works for."""
 
 
 class ClientAddresses:
@@ -37,8 +33,8 @@ class ClientAddresses:
         self._looked_up = float("-inf")
         self._lock = threading.Lock()
 
-    def begin(self, environ: dict[str, Any]) -> str:
-        """Make the client's address the current one, and return it. Empty if there is none."""
+    def of(self, environ: dict[str, Any]) -> str:
+        """The client's address of a request; empty if there is none. Says whether it is PROXIED."""
         peer = _without_port(environ.get("REMOTE_ADDR") or "")
         client = peer
         if self._trusts(peer):
@@ -46,7 +42,6 @@ class ClientAddresses:
             # A proxy appends: what is before the last address is what the client itself said.
             said = environ.get("HTTP_X_FORWARDED_FOR", "").rpartition(",")[2].strip()
             client = said if _network(said) and "/" not in said else peer
-        current.set(client or None)
         return client
 
     def _trusts(self, peer: str) -> bool:

@@ -1,6 +1,6 @@
-"""gzip for answers that gain by it: lists, metrics and the description, from 1,400 bytes.
+"""gzip for responses that gain by it: lists, metrics and the description, from 1,400 bytes.
 
-Less fits into one packet anyway. An answer with a strong ETag is left alone, since such a tag stands
+Less fits into one packet anyway. A response with a strong ETag is left alone, since such a tag stands
 for exact bytes (RFC 9110, 8.8.1) and is needed as it is for If-Match.
 """
 
@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from tasks_api.http.response import Answer
+from tasks_api.http.messages import Response
 
 SMALLEST = 1400
 _LEVEL = 4  # a list of 200 KB: 94 % smaller; level 6 takes twice the time for 0.5 % more
@@ -21,27 +21,24 @@ _CODING = re.compile(
 )
 
 
-class Compression:
-    """Compresses; the last large answer is remembered, for a cached list is asked for often."""
+def apply(environ: Mapping[str, Any], response: Response) -> None:
+    """Compress a response of SMALLEST bytes or more if it may be, and the client takes it."""
+    if response.headers.get("ETag", "W/").startswith('"'):
+        return
+    response.add_vary("Accept-Encoding")
+    if _takes_gzip(environ.get("HTTP_ACCEPT_ENCODING", "")):
+        response.headers["Content-Encoding"] = "gzip"
+        response.body = _compressed(response)
 
-    def __init__(self) -> None:
-        self._last: tuple[bytes, bytes] = (b"", b"")
 
-    def apply(self, environ: Mapping[str, Any], answer: Answer) -> None:
-        """Compress `answer` if it pays and the client takes it."""
-        if len(answer.body) < SMALLEST or answer.headers.get("ETag", "W/").startswith('"'):
-            return
-        answer.add_vary("Accept-Encoding")
-        if _takes_gzip(environ.get("HTTP_ACCEPT_ENCODING", "")):
-            answer.headers["Content-Encoding"] = "gzip"
-            answer.body = self._compressed(answer.body)
-
-    def _compressed(self, body: bytes) -> bytes:
-        plain, compressed = self._last
-        if plain != body:
-            compressed = gzip.compress(body, _LEVEL, mtime=0)
-            self._last = body, compressed
-        return compressed
+def _compressed(response: Response) -> bytes:
+    """The body, compressed once for all responses of one content: a cached list is asked for often."""
+    content = response.content
+    if content is None:
+        return gzip.compress(response.body, _LEVEL, mtime=0)
+    if content.gzipped is None:
+        content.gzipped = gzip.compress(content.body, _LEVEL, mtime=0)
+    return content.gzipped
 
 
 def _takes_gzip(accepted: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tasks_api.http.response import Answer
+from tasks_api.http.messages import Response
 
 _ALLOWED = {
     "Access-Control-Allow-Methods": "GET, HEAD, POST, PUT, DELETE",
@@ -22,24 +22,22 @@ class Cors:
     def __init__(self, origins: tuple[str, ...]) -> None:
         self._origins = frozenset(origins)
 
-    def preflight(self, environ: Mapping[str, Any]) -> Answer | None:
-        """The answer to a browser that asks beforehand, or None if it is no such request."""
+    def preflight(self, environ: Mapping[str, Any]) -> Response | None:
+        """The response to a browser that asks beforehand, or None if it is no such request."""
         if (
             environ["REQUEST_METHOD"] == "OPTIONS"
             and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in environ
             and self._allowed(environ)
         ):
-            return Answer(204, b"", dict(_ALLOWED))
+            return Response(204, b"", dict(_ALLOWED))
         return None
 
-    def mark(self, environ: Mapping[str, Any], answer: Answer) -> None:
-        """Tell the browser whether the page may read `answer`."""
-        if not self._origins:
-            return
-        answer.add_vary("Origin")
+    def mark(self, environ: Mapping[str, Any], response: Response) -> None:
+        """Tell the browser whether the page may read `response`."""
+        response.add_vary("Origin")
         if origin := self._allowed(environ):
-            answer.headers["Access-Control-Allow-Origin"] = origin
-            answer.headers["Access-Control-Expose-Headers"] = _EXPOSED
+            response.headers["Access-Control-Allow-Origin"] = origin
+            response.headers["Access-Control-Expose-Headers"] = _EXPOSED
 
     def _allowed(self, environ: Mapping[str, Any]) -> str | None:
         origin: str | None = environ.get("HTTP_ORIGIN")

@@ -1,62 +1,67 @@
-"""The operations on tasks, called without Flask.
+"""Views called without Flask, which finds them: one router, its `url_map`.
 
-Nearly all requests of such an API are these five, and Flask's routing, contexts and response object
-take as much of the processor as a cached read altogether, or a third of a write. Everything else is
-Flask's, which calls the same operations where this is switched off; `middleware` treats both alike.
+Nearly all requests of such an API are a few operations, and Flask's contexts, hooks and response
+object take as much of the processor as a cached read altogether. So a view that needs none of them
+says so in its description (`needs_flask=False`) and is called as it is. Everything else, errors of
+routing included, is Flask's to answer; `middleware` treats both alike.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, NamedTuple
 
-from tasks_api.errors import as_answer
-from tasks_api.http.auth import Guard
-from tasks_api.http.response import Answer
-from tasks_api.http.tokens import Declared
-from tasks_api.openapi.operations import scope_of
-from tasks_api.tasks import views
-from tasks_api.tasks.operations import Tasks
+from flask import Flask
+from werkzeug.exceptions import HTTPException
 
-_LIST, _ITEM = "/tasks", "/tasks/"
+from tasks_api.errors import as_response
+from tasks_api.http.auth import Declared, Guard
+from tasks_api.http.messages import Environ, Response
+from tasks_api.openapi.operations import operation_of
+
+# Matching takes longer than all else here. Paths are the client's, so they are few and bounded.
+_REMEMBERED = 512
 
 
-class _Direct(NamedTuple):
-    """An operation, and the scope that the view of the same declares."""
+class Match(NamedTuple):
+    """The view for a request, its arguments, its route, and the scope that it declares."""
 
-    run: Callable[..., Answer]
+    view: Callable[..., Response]
+    arguments: dict[str, Any]
+    route: str
     scope: Declared
 
 
-class DirectRoutes:
-    """Answers what is for /tasks and /tasks/<id>, by the methods that they have."""
+class FastPath:
+    """Answers what `app` has a view for that needs no Flask."""
 
-    def __init__(self, tasks: Tasks) -> None:
-        self._on_list = {
-            "GET": _Direct(tasks.list, scope_of(views.list_tasks)),
-            "POST": _Direct(tasks.create, scope_of(views.create_task)),
-        }
-        self._on_item = {
-            "GET": _Direct(tasks.show, scope_of(views.get_task)),
-            "PUT": _Direct(tasks.update, scope_of(views.update_task)),
-            "DELETE": _Direct(tasks.delete, scope_of(views.delete_task)),
-        }
+    def __init__(self, app: Flask) -> None:
+        self._views = app.view_functions
+        self._adapter = app.url_map.bind("localhost")
+        self._find = lru_cache(_REMEMBERED)(self._match)
 
-    def answer(self, environ: dict[str, Any], guard: Guard | None) -> tuple[Answer, str] | None:
-        """The answer and its route, or None if it is Flask's to give."""
-        method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
-        arguments: tuple[str, ...] = ()
-        if path == _LIST:
-            route, found = "/tasks", self._on_list.get(method)
-        elif path.startswith(_ITEM) and (text := path[len(_ITEM) :]).isdecimal():
-            route, found, arguments = "/tasks/<id>", self._on_item.get(method), (text,)
-        else:
-            return None
+    def respond(self, environ: Environ, guard: Guard | None) -> tuple[Response, str] | None:
+        """The response and its route, or None if it is Flask's to give."""
+        found = self._find(environ["REQUEST_METHOD"], environ["PATH_INFO"])
         if found is None:
             return None
         try:
             if guard:
                 guard.check(environ, found.scope)
-            return found.run(environ, *arguments), route
+            return found.view(**found.arguments), found.route
         except Exception as error:
-            return as_answer(error), route
+            return as_response(error), found.route
+
+    def _match(self, method: str, path: str) -> Match | None:
+        if method == "OPTIONS" or not path.isascii():  # WSGI's text is bytes, which Flask decodes
+            return None
+        try:
+            rule, arguments = self._adapter.match(path, method, return_rule=True)
+        except HTTPException:
+            return None
+        view: Any = self._views[rule.endpoint]
+        operation = operation_of(view)
+        if operation is None or operation.needs_flask:
+            return None
+        return Match(view, dict(arguments), rule.rule, operation.scope)

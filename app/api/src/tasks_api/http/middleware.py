@@ -1,157 +1,227 @@
-"""The layer ahead of Flask: what every answer has, whoever gave it.
+"""The layer around Flask: what every response has, whoever gave it.
 
 Clients, tokens, request ids, conditional requests, compression, CORS, metrics and the request log
-are here once, so what is answered directly differs in none of them from what Flask answers.
+are here once, so what the fast path answers differs in none of them from what Flask answers.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from flask import Flask, request
+from flask import Flask
+from flask import request as flask_request
 from werkzeug.exceptions import MethodNotAllowed
 
 from tasks_api.config import Config
-from tasks_api.errors import ApiError, as_answer
-from tasks_api.http import request_body, request_id, wellformed
-from tasks_api.http.auth import Guard
+from tasks_api.errors import ApiError, as_response
+from tasks_api.http import compression
+from tasks_api.http.auth import Declared, Guard
 from tasks_api.http.client_address import ClientAddresses
-from tasks_api.http.compression import Compression
 from tasks_api.http.conditional import matches, unchanged
 from tasks_api.http.cors import Cors
-from tasks_api.http.fast_path import DirectRoutes
+from tasks_api.http.fast_path import FastPath
+from tasks_api.http.messages import Environ, Request, Response, current
 from tasks_api.http.rate_limit import ClientRate
-from tasks_api.http.response import Answer
-from tasks_api.http.tokens import Declared
+from tasks_api.http.request_body import BODY, UNREAD, receive
 from tasks_api.openapi.operations import scope_of
 from tasks_api.ops import logs, metrics
 from tasks_api.tasks.queries import VersionMismatch
 
-Environ = dict[str, Any]
+if TYPE_CHECKING:
+    from tasks_api.app import Services
 
 _KEPT_WHEN_UNCHANGED = ("ETag", "Vary")
 _METHODS = {"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"}
 _REFUSALS = (401, 403)
 _NO_ROUTE = "none"
+# RFC 3986, 3.2.2: a name or an address, and a port. A name may hold commas there, but none in the
+# world does, while two headers look like that.
+_HOST = re.compile(
+    r"(?:[A-Za-z0-9._~!$&'()*+;=-]++|%[0-9A-Fa-f]{2})++(?::[0-9]{0,5})?"
+    r"|\[[0-9A-Fa-f:.]+\](?::[0-9]{0,5})?"
+)
+_WITHOUT_HOST = frozenset({"HTTP/1", "HTTP/1.0"})
 
 
-class Front:
+class Middleware:
     """A WSGI application around Flask's.
 
     Args:
-        flask: answers what is not answered here.
+        app: has the views, and answers what the fast path does not.
         config: the settings.
-        direct: answers what needs no Flask, or None to leave everything to Flask.
+        services: what the views work with.
     """
 
-    def __init__(self, flask: Flask, config: Config, direct: DirectRoutes | None) -> None:
-        self._flask = flask
-        self._direct = direct
+    def __init__(self, app: Flask, config: Config, services: Services) -> None:
+        self._flask = app
+        self._fast = FastPath(app) if config.fast_path else None
+        self._services = services
         self._most_bytes = config.max_body_bytes
         self._guard = Guard(config.tokens, config.public_reads) if config.tokens else None
-        self._cors = Cors(config.cors_origins)
-        self._compression = Compression()
+        self._cors = Cors(config.cors_origins) if config.cors_origins else None
         self._clients = ClientAddresses(config.trusted_proxies)
         # Where the processes of this container meet already.
         folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR", "")
-        self._rate = ClientRate(config.client_rate, config.client_burst, folder)
+        rate, burst = config.client_rate, config.client_burst
+        self._rate = ClientRate(rate, burst, folder) if rate else None
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Serve one request, as PEP 3333 has it."""
-        answer = self.respond(environ)
-        start_response(answer.status_line, list(answer.headers.items()))
-        return [answer.body]
+        return self.respond(environ)(environ, start_response)
 
-    def respond(self, environ: Environ) -> Answer:
+    def respond(self, environ: Environ) -> Response:
         """Answer one request."""
+        token = current.set(Request(environ, self._services))
+        try:
+            return self._respond(current.get())
+        finally:
+            # What the server needs for the next request on the connection is held by `environ`.
+            current.reset(token)
+
+    def _respond(self, request: Request) -> Response:
         started = time.perf_counter()
-        identity = request_id.begin(environ.get("HTTP_X_REQUEST_ID"))
-        client = self._clients.begin(environ)
+        environ = request.environ
+        request.client = self._clients.of(environ)
         method = environ["REQUEST_METHOD"]
         if method == "HEAD":  # is GET, but for the body
             environ["REQUEST_METHOD"] = "GET"
-        answer, route = self._answer(environ, client)
-        if environ["REQUEST_METHOD"] == "GET" and answer.status == 200 and "ETag" in answer.headers:
-            answer = _if_wanted(environ, answer)
-        self._finish(environ, answer)
-        headers = answer.headers
-        headers["X-Request-ID"] = identity
-        if answer.status not in (204, 304):
-            headers["Content-Length"] = str(len(answer.body))
+        response, route = self._dispatch(request)
+        headers = response.headers
+        if environ["REQUEST_METHOD"] == "GET" and response.status == 200 and "ETag" in headers:
+            response = _if_wanted(environ, response)
+        self._finish(environ, response)
+        headers = response.headers
+        headers["X-Request-ID"] = request.id
+        if response.status not in (204, 304):
+            headers["Content-Length"] = str(len(response.body))
         seconds = time.perf_counter() - started
         counted = method if method in _METHODS else "other"
-        metrics.count_request(counted, route, answer.status, seconds)
-        logs.log_request(method, environ["PATH_INFO"], answer.status, seconds)
+        metrics.count_request(counted, route, response.status, seconds)
+        logs.log_request(method, environ["PATH_INFO"], response.status, seconds)
         if method == "HEAD":
-            answer.body = b""
-        return answer
+            response.body = b""
+        return response
 
-    def _answer(self, environ: Environ, client: str) -> tuple[Answer, str]:
-        """The answer, and the route that is counted."""
+    def _dispatch(self, request: Request) -> tuple[Response, str]:
+        """The response, and the route that is counted."""
+        environ = request.environ
         try:
-            comes = request_body.announce(environ)
-            wellformed.require(environ)
+            comes = _expect_body(environ)
+            _require_wellformed(environ)
             if comes:
-                request_body.receive(environ, self._most_bytes, client)
-            self._rate.check(client)
+                receive(environ, self._most_bytes, request.client)
+            if self._rate:
+                self._rate.check(request.client)
         except ApiError as error:
-            return as_answer(error), _NO_ROUTE
-        if preflight := self._cors.preflight(environ):
+            return as_response(error), _NO_ROUTE
+        if self._cors and (preflight := self._cors.preflight(environ)):
             return preflight, "preflight"
-        found = self._direct.answer(environ, self._guard) if self._direct else None
+        found = self._fast.respond(environ, self._guard) if self._fast else None
         return found or self._ask_flask(environ)
 
-    def _ask_flask(self, environ: Environ) -> tuple[Answer, str]:
-        """What `Flask.wsgi_app` does, without writing the answer out and reading it again."""
+    def _ask_flask(self, environ: Environ) -> tuple[Response, str]:
+        """What `Flask.wsgi_app` does, without writing the response out and reading it again."""
         with self._flask.request_context(environ):
-            rule = request.url_rule
+            rule = flask_request.url_rule
             route = rule.rule if rule else _NO_ROUTE
             if self._guard:
                 try:
                     self._guard.check(environ, self._declared())
                 except ApiError as error:
-                    return as_answer(error), route
+                    return as_response(error), route
             try:
-                response = self._flask.full_dispatch_request()
+                given = self._flask.full_dispatch_request()
             except Exception as error:
-                response = self._flask.handle_exception(error)
-            answer = Answer(response.status_code, response.get_data(), dict(response.headers))
-        if not answer.body:
-            answer.headers.pop("Content-Type", None)
-        return answer, route
+                given = self._flask.handle_exception(error)
+            response = Response(given.status_code, given.get_data(), dict(given.headers))
+        if not response.body:
+            response.headers.pop("Content-Type", None)
+        return response, route
 
     def _declared(self) -> Declared | None:
         """What the route of the current request declares, if there is one.
 
         That a path which is open for other methods has not this one is no secret either.
         """
-        rule, error = request.url_rule, request.routing_exception
+        rule, error = flask_request.url_rule, flask_request.routing_exception
         if isinstance(error, MethodNotAllowed) and error.valid_methods:
-            adapter = self._flask.url_map.bind_to_environ(request.environ)
+            adapter = self._flask.url_map.bind_to_environ(flask_request.environ)
             other, _ = adapter.match(method=next(iter(error.valid_methods)), return_rule=True)
             found = scope_of(self._flask.view_functions[other.endpoint])
             return found if found == "open" else None
         return scope_of(self._flask.view_functions[rule.endpoint]) if rule else None
 
-    def _finish(self, environ: Environ, answer: Answer) -> None:
-        self._compression.apply(environ, answer)
-        if "HTTP_AUTHORIZATION" in environ or answer.status in _REFUSALS:
+    def _finish(self, environ: Environ, response: Response) -> None:
+        if len(response.body) >= compression.SMALLEST:
+            compression.apply(environ, response)
+        if "HTTP_AUTHORIZATION" in environ or response.status in _REFUSALS:
             # Only its client may keep it, and asks each time whether it still holds.
-            answer.headers["Cache-Control"] = "private, no-cache"
-        self._cors.mark(environ, answer)
+            response.headers["Cache-Control"] = "private, no-cache"
+        if self._cors:
+            self._cors.mark(environ, response)
 
 
-def _if_wanted(environ: Environ, answer: Answer) -> Answer:
-    """The answer to a read, or another if that is not the version that the client wants."""
-    tag = answer.headers["ETag"]
+class BadHost(ApiError):
+    """400: no header Host, several, or none that could be one."""
+
+    def __init__(self) -> None:
+        super().__init__(400, "bad_host", "The request must have one Host header, which is valid.")
+
+
+class UnknownMethod(ApiError):
+    """501: no method that anything here could have. Methods are told apart by case."""
+
+    def __init__(self) -> None:
+        super().__init__(501, "unknown_method", "There is no such method here.")
+
+
+class UnknownCoding(ApiError):
+    """501: the body is coded for transfer in a way that is not undone here."""
+
+    def __init__(self) -> None:
+        super().__init__(501, "unknown_transfer_coding", "There is no such Transfer-Encoding here.")
+
+
+def _require_wellformed(environ: Environ) -> None:
+    """Return if a request is one of HTTP/1.1, as far as the server does not look (RFC 9110, RFC 9112).
+
+    The server gives headers of one name joined by commas, an absent Host as an empty one, and
+    methods and transfer codings as they were sent; Flask takes methods in any case.
+
+    Raises:
+        BadHost, UnknownMethod, UnknownCoding.
+    """
+    host = environ.get("HTTP_HOST", "")
+    if not _HOST.fullmatch(host) and (host or environ["SERVER_PROTOCOL"] not in _WITHOUT_HOST):
+        raise BadHost
+    if not environ["REQUEST_METHOD"].isupper():
+        raise UnknownMethod
+    if environ.get("HTTP_TRANSFER_ENCODING", "chunked").lower() != "chunked":
+        raise UnknownCoding
+
+
+def _expect_body(environ: Environ) -> bool:
+    """Whether a body comes; until it is read, it is UNREAD."""
+    environ[BODY] = b""
+    length = environ.get("CONTENT_LENGTH") or "0"
+    if not length.strip("0") and "HTTP_TRANSFER_ENCODING" not in environ:
+        return False
+    environ[UNREAD] = True
+    return True
+
+
+def _if_wanted(environ: Environ, response: Response) -> Response:
+    """The response to a read, or another if that is not the version that the client wants."""
+    tag = response.headers["ETag"]
     if_match = environ.get("HTTP_IF_MATCH")
     if if_match is not None and not matches(tag, if_match):
-        return as_answer(VersionMismatch())
+        return as_response(VersionMismatch())
     if_none_match = environ.get("HTTP_IF_NONE_MATCH")
     if if_none_match and unchanged(tag, if_none_match):
-        kept = {k: v for k, v in answer.headers.items() if k in _KEPT_WHEN_UNCHANGED}
-        return Answer(304, b"", kept)
-    return answer
+        kept = {k: v for k, v in response.headers.items() if k in _KEPT_WHEN_UNCHANGED}
+        return Response(304, b"", kept)
+    return response

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from tasks_api.errors import BodyTooLarge, Busy, IncompleteBody, LengthRequired
 from tasks_api.http.bodies import BODIES
 from tasks_api.http.client_address import PROXIED
+from tasks_api.http.messages import Environ
 from tasks_api.server.concurrency import TURNS
-
-Environ = dict[str, Any]
 
 BODY = "tasks_api.body"
 """Where the WSGI environment holds the body, in bytes."""
@@ -17,18 +14,8 @@ UNREAD = "tasks_api.unread"
 """Set in the WSGI environment if the body was not read to its end: the connection has to end."""
 
 
-def announce(environ: Environ) -> bool:
-    """Whether a body comes; until it is read, it is UNREAD."""
-    environ[BODY] = b""
-    length = environ.get("CONTENT_LENGTH") or "0"
-    if not length.strip("0") and "HTTP_TRANSFER_ENCODING" not in environ:
-        return False
-    environ[UNREAD] = True
-    return True
-
-
 def receive(environ: Environ, most_bytes: int, client: str) -> None:
-    """Put the body that was announced under BODY.
+    """Put the body that is expected under BODY.
 
     It may come slowly or never; the thread waits without a turn, until `read_timeout` ends it, or it has
     to make way for others, see `bodies`.

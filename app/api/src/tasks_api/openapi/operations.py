@@ -11,10 +11,10 @@ from flask import current_app
 from msgspec import Struct
 
 from tasks_api.errors import ApiError
-from tasks_api.http.tokens import Declared
+from tasks_api.http.auth import Declared
 
 View = TypeVar("View", bound=Callable[..., Any])
-Shape = type[Struct] | tuple[type[Struct], ...] | str
+Schema = type[Struct] | tuple[type[Struct], ...] | str
 
 
 class Header(NamedTuple):
@@ -42,15 +42,17 @@ CONDITIONS = (IF_MATCH, IF_NONE_MATCH)
 class Operation:
     """One view.
 
-    `scope` is what a token needs, where tokens are asked for. `schemas` names the declaration of the
-    answer for each status, or its content type where that is none of ours; `shows` is what its
-    example says other than the declaration's. `errors` are all that it may answer instead. A `tagged`
-    answer has an ETag and minds If-Match and If-None-Match. `sends` are further headers of a
-    successful answer. `links` are operations on the task that is answered, with the parameters they
-    take from the answer beside its id.
+    `scope` is what a token needs, where tokens are asked for. `responses` has the schema of the
+    response for each status, or its content type where that is none of ours; `shows` is what its
+    example says other than the schema's. `errors` are all that it may answer instead. A `tagged`
+    response has an ETag and minds If-Match and If-None-Match. `sends` are further headers of a
+    successful response. `links` are operations on the task that is shown, with the parameters they
+    take from the response beside its id. A view that `needs_flask` may use everything of Flask, such
+    as `flask.request`; one that does not finds its request in `messages.current`, and is called
+    without Flask's contexts and hooks, see `fast_path`.
     """
 
-    answers: dict[int, Shape]
+    responses: dict[int, Schema]
     scope: Declared
     shows: dict[int, dict[str, Any]] = field(default_factory=dict)
     errors: Iterable[ApiError] = ()
@@ -60,16 +62,17 @@ class Operation:
     tagged: bool = False
     sends: Iterable[str] = ()
     links: Mapping[str, dict[str, str]] = field(default_factory=dict)
+    needs_flask: bool = True
 
     @property
-    def shapes(self) -> list[type[Struct]]:
-        """The declarations of body and answers."""
+    def schemas(self) -> list[type[Struct]]:
+        """Those of body and responses."""
         found: list[type[Struct]] = []
-        for shape in (*self.answers.values(), self.body):
-            if isinstance(shape, tuple):
-                found += shape
-            elif shape and not isinstance(shape, str):
-                found.append(shape)
+        for schema in (*self.responses.values(), self.body):
+            if isinstance(schema, tuple):
+                found += schema
+            elif schema and not isinstance(schema, str):
+                found.append(schema)
         return found
 
 
@@ -87,15 +90,20 @@ _operations: dict[Any, Operation] = {}
 
 
 def describe(
-    answers: dict[int, Shape], *, scope: Declared, **details: Any
+    responses: dict[int, Schema], *, scope: Declared, **details: Any
 ) -> Callable[[View], View]:
     """Describe a view; the arguments are those of Operation."""
 
     def remember(view: View) -> View:
-        _operations[view] = Operation(answers, scope, **details)
+        _operations[view] = Operation(responses, scope, **details)
         return view
 
     return remember
+
+
+def operation_of(view: object) -> Operation | None:
+    """The description of a view, if it has one."""
+    return _operations.get(view)
 
 
 def scope_of(view: object) -> Declared:

@@ -1,4 +1,4 @@
-"""What the description says of the answers of an operation: shapes, examples, headers and links."""
+"""What the description says of the responses of an operation: schemas, examples, headers and links."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import msgspec
 from msgspec import Struct
 
 from tasks_api.errors import ApiError
-from tasks_api.openapi.examples import example
-from tasks_api.openapi.operations import Operation, Shape, summary
-from tasks_api.openapi.schemas import JSON, Error, Problem
+from tasks_api.http.messages import JSON
+from tasks_api.openapi.operations import Operation, Schema, summary
+from tasks_api.openapi.schemas import Error, Problem
 
 _SAID = {
     "X-Request-ID": "The X-Request-ID of the request, if that is 1 to 128 letters, digits and"
@@ -32,6 +32,7 @@ _SENT_WITH = {
     429: ["Retry-After"],
     503: ["Retry-After"],
 }
+_PLAIN = {"boolean": True, "integer": 1, "number": 1.5, "string": "text", "null": None}
 _LINKED = {"path.id": "$response.body#/task/id"}
 _SENT_AT_TIMES = {"Idempotency-Replayed"}
 HEADERS = {
@@ -48,11 +49,11 @@ HEADERS = {
 def responses(
     operation: Operation, schemas: dict[str, Any], ahead: Iterable[ApiError] = ()
 ) -> dict[str, Any]:
-    """All answers of an operation by status: successes, its errors and those of what is `ahead` of it."""
+    """All responses of an operation by status: successes, its errors and those of what is `ahead` of it."""
     errors = [*operation.errors, *ahead]
     found = {
-        status: _answer(operation, status, shape, schemas)
-        for status, shape in operation.answers.items()
+        status: _response(operation, status, schema, schemas)
+        for status, schema in operation.responses.items()
     }
     if operation.tagged:
         found[304] = {
@@ -70,7 +71,7 @@ def content(
     """JSON of one of `kinds`, with an example of each, in which `shows` overrides members."""
     references = [{"$ref": reference(kind.__name__)} for kind in kinds]
     examples = {
-        kind.__name__: {"value": example(schemas[kind.__name__], schemas) | (shows or {})}
+        kind.__name__: {"value": _example(schemas[kind.__name__], schemas) | (shows or {})}
         for kind in kinds
     }
     schema = references[0] if len(references) == 1 else {"anyOf": references}
@@ -82,16 +83,16 @@ def reference(name: str, kind: str = "schemas") -> str:
     return f"#/components/{kind}/{name}"
 
 
-def _answer(
-    operation: Operation, status: int, shape: Shape, schemas: dict[str, Any]
+def _response(
+    operation: Operation, status: int, schema: Schema, schemas: dict[str, Any]
 ) -> dict[str, Any]:
     tag = ["ETag"] if operation.tagged else []
     headers = _headers(status, [*tag, *operation.sends])
-    if isinstance(shape, str):
-        kind = "object" if shape == JSON else "string"
-        said: dict[str, Any] = {shape: {"schema": {"type": kind}}}
+    if isinstance(schema, str):
+        kind = "object" if schema == JSON else "string"
+        said: dict[str, Any] = {schema: {"schema": {"type": kind}}}
         return {"description": "What it says.", "headers": headers, "content": said}
-    kinds = list(shape) if isinstance(shape, tuple) else [shape]
+    kinds = list(schema) if isinstance(schema, tuple) else [schema]
     described: dict[str, Any] = {
         "description": " Or: ".join(map(summary, kinds)),
         "headers": headers,
@@ -106,7 +107,7 @@ def _answer(
 
 
 def _errors(status: int, errors: Iterable[ApiError]) -> dict[str, Any]:
-    """The answer of every error with this status: what they say, and one example of each."""
+    """The response of every error with this status: what they say, and one example of each."""
     found = {error.code: error for error in errors if error.status == status}
     examples = {
         code: {"value": msgspec.to_builtins(Error(Problem(code, error.message, error.fields)))}
@@ -122,3 +123,30 @@ def _errors(status: int, errors: Iterable[ApiError]) -> dict[str, Any]:
 def _headers(status: int, others: Iterable[str] = ()) -> dict[str, Any]:
     names = ["X-Request-ID", *_SENT_WITH.get(status, []), *others]
     return {name: {"$ref": reference(name, "headers")} for name in names}
+
+
+def _example(schema: dict[str, Any], schemas: dict[str, Any]) -> Any:
+    """A value that fits `schema`, a JSON Schema as msgspec writes it.
+
+    Only what has a pattern or the like needs an example of its own.
+
+    Args:
+        schema: what the value is an example of.
+        schemas: what it refers to, by name.
+    """
+    if reference := schema.get("$ref"):
+        return _example(schemas[reference.rpartition("/")[2]], schemas)
+    if "examples" in schema:
+        return schema["examples"][0]
+    if "default" in schema:
+        return schema["default"]
+    if "enum" in schema:
+        return schema["enum"][0]
+    if "anyOf" in schema:
+        return _example(schema["anyOf"][0], schemas)
+    if schema["type"] == "array":
+        return [_example(schema["items"], schemas)]
+    if schema["type"] == "object":
+        parts = schema.get("properties", {})
+        return {name: _example(part, schemas) for name, part in parts.items()}
+    return schema.get("minimum", _PLAIN[schema["type"]])

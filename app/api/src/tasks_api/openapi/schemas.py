@@ -1,7 +1,7 @@
-"""What the API answers: the declarations that shape it and describe it.
+"""What the API shows: the declarations that shape its responses and describe them.
 
 Where a member is a task, or a list of tasks, it is given as `msgspec.Raw`: the JSON that PostgreSQL
-made, put into the answer as it is. So a task cannot look different from cache and from database,
+made, put into the response as it is. So a task cannot look different from cache and from database,
 and costs no decoding and encoding.
 """
 
@@ -9,13 +9,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, cast
 
-import msgspec
 from msgspec import Meta, Raw, Struct
 
-from tasks_api.tasks import payloads
-from tasks_api.tasks.models import Task
-
-JSON = "application/json"
+from tasks_api.tasks.models import Task, count
 
 Source = Annotated[
     Literal["cache", "database"],
@@ -83,6 +79,15 @@ class Health(Struct):
     database: State
 
 
+class DegradedHealth(Struct):
+    """Tasks are served, but the cache refuses a command that the API needs."""
+
+    status: Literal["degraded"]
+    api: State
+    cache: Annotated[str, Meta(examples=["refused: flushdb"])]
+    database: State
+
+
 class Liveness(Struct):
     """The process lives."""
 
@@ -119,26 +124,21 @@ class Error(Struct):
     error: Problem
 
 
-def encode(answer: Struct) -> bytes:
-    """`answer` as compact JSON in UTF-8, with a newline for the sake of terminals."""
-    return msgspec.json.encode(answer) + b"\n"
+def task_list(source: Source, tasks: bytes) -> TaskList:
+    """What shows `tasks`, a JSON array."""
+    return TaskList(source, count(tasks), as_tasks(tasks))
 
 
-def listed(source: Literal["cache", "database"], tasks: bytes) -> TaskList:
-    """The answer that shows `tasks`, a JSON array."""
-    return TaskList(source, payloads.count(tasks), as_tasks(tasks))
-
-
-def paged(tasks: bytes, next_cursor: str | None) -> TaskPage:
-    """The answer that shows `tasks`, a JSON array, as a page."""
-    return TaskPage("database", payloads.count(tasks), as_tasks(tasks), next_cursor)
+def task_page(tasks: bytes, next_cursor: str | None) -> TaskPage:
+    """What shows `tasks`, a JSON array, as a page."""
+    return TaskPage("database", count(tasks), as_tasks(tasks), next_cursor)
 
 
 def as_task(payload: bytes) -> Task:
-    """A JSON object, to stand in an answer as it is."""
+    """A JSON object, to stand in a response as it is."""
     return cast(Task, Raw(payload))
 
 
 def as_tasks(payload: bytes) -> list[Task]:
-    """A JSON array, to stand in an answer as it is."""
+    """A JSON array, to stand in a response as it is."""
     return cast(list[Task], Raw(payload))

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from tasks_api.http import client_address, request_id
+from tasks_api.http.messages import current
 
 LOGGER_NAME = "tasks_api"
 _STDOUT = 1
@@ -51,12 +51,13 @@ class _JsonFormatter(logging.Formatter):
 
 
 def _as_json(created: float, level: str, message: str, **more: object) -> str:
+    request = current.get(None)
     line = {
         "time": datetime.fromtimestamp(created, UTC).isoformat(timespec="milliseconds"),
         "level": level,
         "message": message,
-        "request_id": request_id.current.get(),
-        "client": client_address.current.get(),
+        "request_id": request.id if request else None,
+        "client": request.client or None if request else None,
         **more,
     }
     return msgspec.json.encode(line).decode()

@@ -15,7 +15,7 @@ import granian.server.mp
 from flask import Flask
 
 from tasks_api.http.bodies import PROTOCOL
-from tasks_api.http.middleware import Front
+from tasks_api.http.middleware import Middleware
 from tasks_api.http.request_body import UNREAD
 from tasks_api.server import drain
 from tasks_api.server.concurrency import TURNS
@@ -49,7 +49,7 @@ def install() -> None:
 
 def callback(application: Flask, *_: Any) -> Callable[[Any, Environ], None]:
     """The function that granian calls with a request's protocol and its part of the environment."""
-    front = cast(Front, application.wsgi_app)
+    front = cast(Middleware, application.wsgi_app)
 
     def serve(protocol: Any, scope: Environ) -> None:
         TURNS.begin()

@@ -1,17 +1,22 @@
-"""What a task is: the one declaration behind validation, SQL, answers and /openapi.json.
+"""What a task is: the one declaration behind validation, SQL, filters, responses and /openapi.json.
 
-A new field of a task is a column in a migration and one line in `Task`.
+A new field of a task is a column in a migration and one declaration in `Task`. With FILTER in its
+Meta, GET /tasks also takes it as a parameter.
 """
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Annotated, Any, Literal, get_type_hints
 
+import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType, defstruct
 from msgspec.structs import fields
 
 LARGEST_ID = 2**31 - 1
 """PostgreSQL's `integer`, the type of a task's id."""
+FILTER = {"filter": True}
+"""As `extra` of a field's Meta: GET /tasks shows on request only the tasks with one value of it."""
 
 # Patterns mean the same to Python, to ECMA-262, which JSON Schema follows, and to Rust: \\s would not.
 # What shows nothing, which `tests/api/test_bad_input.py` compares with Unicode's own data: controls,
@@ -61,6 +66,7 @@ Status = Annotated[
         description="One of pending, in_progress, completed.",
         examples=["in_progress"],
         extra_json_schema={"type": "string"},
+        extra=FILTER,
     ),
 ]
 Moment = Annotated[
@@ -93,23 +99,24 @@ _PLAIN = get_type_hints(Task)
 """The types of the members, without what clients are told and held to."""
 
 
-def _settable() -> list[tuple[str, Any, bool]]:
-    """Name, type, and whether it is required, of what clients set.
-
-    Raises:
-        TypeError: a field has no description, which is what clients are told.
-    """
-    settable = []
-    for field in fields(Task):
-        meta = next(iter(getattr(field.type, "__metadata__", ())), None)
-        if not isinstance(meta, Meta) or not meta.description:
-            raise TypeError(f"Task.{field.name}: write Annotated[…, Meta(description=…)]")
-        if not (meta.extra_json_schema or {}).get("readOnly"):
-            settable.append((field.name, field.type, field.required))
-    return settable
+def _meta(field: Any) -> Meta:
+    """What is said of a field. Raises TypeError if that lacks what clients are told."""
+    meta = next(iter(getattr(field.type, "__metadata__", ())), None)
+    if not isinstance(meta, Meta) or not meta.description:
+        raise TypeError(f"Task.{field.name}: write Annotated[…, Meta(description=…)]")
+    return meta
 
 
-_SETTABLE = _settable()
+# Name, type, and whether it is required, of what clients set.
+_SETTABLE = [
+    (field.name, field.type, field.required)
+    for field in fields(Task)
+    if not (_meta(field).extra_json_schema or {}).get("readOnly")
+]
+FILTERS: list[tuple[str, Any]] = [
+    (field.name, field.type) for field in fields(Task) if (_meta(field).extra or {}).get("filter")
+]
+"""Name and type of the fields that GET /tasks takes as a parameter."""
 NewTask = defstruct(
     "NewTask",
     [
@@ -137,3 +144,44 @@ StoredTask = defstruct(
         "__doc__": "A task from database or cache. What clients set may be older than a rule for it."
     },
 )
+_START = b'{"%b":' % NAMES[0].encode()
+
+
+def count(tasks: bytes) -> int:
+    """How many tasks a JSON array holds.
+
+    Counts the openings of objects: within a JSON string the quote would be escaped, so none is
+    found there.
+    """
+    return tasks.count(_START)
+
+
+def is_task(payload: bytes, task_id: int) -> bool:
+    """Whether `payload` is the task with this id as this version writes it."""
+    return payload.startswith(b"%b%d," % (_START, task_id)) and _is_task(_decoded(payload))
+
+
+def is_task_list(payload: bytes) -> bool:
+    """Whether `payload` is an array of tasks, newest first, as this version writes it."""
+    tasks = _decoded(payload)
+    if not isinstance(tasks, list) or not all(map(_is_task, tasks)):
+        return False
+    places = [(task["created_at"], task["id"]) for task in tasks]
+    return len(tasks) == count(payload) and all(a > b for a, b in pairwise(places))
+
+
+def _decoded(payload: bytes) -> Any:
+    try:
+        return msgspec.json.decode(payload)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _is_task(value: Any) -> bool:
+    if not isinstance(value, dict) or tuple(value) != NAMES:
+        return False
+    try:
+        msgspec.convert(value, StoredTask)
+    except msgspec.ValidationError:
+        return False
+    return True

@@ -7,13 +7,13 @@ wherever it is, and tasks created meanwhile neither repeat nor hide one. Pages a
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType, defstruct
 
 from tasks_api.db.database import Database
-from tasks_api.tasks.models import NAMES, Status
+from tasks_api.tasks.models import FILTERS, NAMES
 from tasks_api.tasks.models import Task as TaskModel
 
 _COLUMNS = ", ".join(NAMES)
@@ -30,10 +30,7 @@ _MICROSECOND = timedelta(microseconds=1)
 _CURSOR = r"^-?[0-9]{1,16}\.[1-9][0-9]{0,9}(?!\n)$"
 
 
-class TaskQuery(Struct, forbid_unknown_fields=True):
-    """Which tasks GET /tasks shows. Without any of these: all."""
-
-    status: Status | UnsetType = UNSET
+class _PageQuery(Struct):
     q: (
         Annotated[
             str,
@@ -65,6 +62,14 @@ class TaskQuery(Struct, forbid_unknown_fields=True):
     ) = UNSET
 
 
+TaskQuery = defstruct(
+    "TaskQuery",
+    [(name, kind | UnsetType, UNSET) for name, kind in FILTERS],
+    bases=(_PageQuery,),
+    namespace={"__doc__": "Which tasks GET /tasks shows. Without any of these: all."},
+)
+
+
 class Page(NamedTuple):
     """Tasks as a JSON array, and the cursor of the page after them, if there is one."""
 
@@ -72,13 +77,14 @@ class Page(NamedTuple):
     next_cursor: str | None
 
 
-def read_page(database: Database, query: TaskQuery) -> Page:
-    """The tasks that `query` asks for, newest first. Raises Unavailable."""
+def read_page(database: Database, query: Any) -> Page:
+    """The tasks that `query`, a TaskQuery, asks for, newest first. Raises Unavailable."""
     conditions: list[str] = []
     parameters: list[object] = []
-    if query.status is not UNSET:
-        conditions.append("status = %s")
-        parameters.append(query.status)
+    for name, _ in FILTERS:
+        if (value := getattr(query, name)) is not UNSET:
+            conditions.append(f"{name} = %s")
+            parameters.append(value)
     if query.q is not UNSET:
         conditions.append(_WORDS)
         parameters.append(query.q)

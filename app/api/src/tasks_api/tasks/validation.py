@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,10 +9,8 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import fields
 
-from tasks_api.errors import TaskNotFound, Unprocessable
-from tasks_api.tasks.models import LARGEST_ID
+from tasks_api.errors import Unprocessable
 
-_ID = re.compile(r"[1-9][0-9]{0,9}")
 _MOST_UNKNOWN_REPORTED = 10
 NOT_ACCEPTABLE = "Some fields are missing or not acceptable."
 
@@ -80,15 +77,3 @@ def _require_utf8(value: object) -> None:
     """Raise UnicodeEncodeError for a lone surrogate: legal in JSON as an escape, not in UTF-8."""
     if isinstance(value, str):
         value.encode()
-
-
-def task_id(text: str) -> int:
-    """The id in a path segment, decimal without leading zero: one task has one address.
-
-    Raises:
-        TaskNotFound: 404, it is none that a task can have.
-    """
-    number = int(text) if _ID.fullmatch(text) else 0
-    if not 1 <= number <= LARGEST_ID:
-        raise TaskNotFound
-    return number

@@ -1,8 +1,9 @@
-"""From a request to a JSON object, stricter than Flask's own `get_json`.
+"""From a request to a JSON object or to parameters, more strictly than Flask does.
 
-Flask accepts NaN, Infinity and duplicate keys, and answers deep nesting with 500; RFC 8259 has no
-such numbers, and leaves it open which of two duplicates counts, so that two readers of one body may
-disagree.
+Flask's `get_json` accepts NaN, Infinity and duplicate keys, and answers deep nesting with 500; RFC
+8259 has no such numbers, and leaves it open which of two duplicates counts, so that two readers of
+one body may disagree. Its `request.args` takes the first of two values, and puts U+FFFD where an
+escape is not UTF-8.
 """
 
 from __future__ import annotations
@@ -10,14 +11,18 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from typing import Any, NoReturn
+from urllib.parse import parse_qsl
 
 from werkzeug.http import parse_options_header
 
 from tasks_api.errors import BodyTooLarge, Malformed, Unprocessable, UnsupportedMediaType
+from tasks_api.http.messages import JSON
 from tasks_api.http.request_body import BODY
-from tasks_api.openapi.schemas import JSON
+from tasks_api.tasks.validation import NOT_ACCEPTABLE, printable
 
-ERRORS = (
+_MOST_PARAMETERS = 100
+
+BODY_ERRORS = (
     Malformed("The request body is not valid JSON."),
     BodyTooLarge(),
     UnsupportedMediaType(),
@@ -38,6 +43,36 @@ def read_object(environ: Mapping[str, Any]) -> dict[str, object]:
     if not isinstance(value, dict):
         raise Unprocessable("The request body must be a JSON object.")
     return value
+
+
+def read_query(environ: Mapping[str, Any]) -> dict[str, str]:
+    """The parameters of a request, each given once and in UTF-8.
+
+    Raises:
+        Unprocessable: 422 with a reason for each other one.
+    """
+    try:
+        pairs = parse_qsl(
+            environ["QUERY_STRING"],
+            keep_blank_values=True,
+            encoding="latin-1",
+            max_num_fields=_MOST_PARAMETERS,
+        )
+    except ValueError:
+        raise Unprocessable(f"The query has more than {_MOST_PARAMETERS} parameters.") from None
+    problems: dict[str, str] = {}
+    values: dict[str, str] = {}
+    for raw_name, value in pairs:
+        name = raw_name.encode("latin-1").decode("utf-8", "replace")
+        if name in values:
+            problems[printable(name)] = "Is given more than once."
+        try:
+            values[name] = value.encode("latin-1").decode("utf-8")
+        except UnicodeDecodeError:
+            problems[printable(name)] = "Must be UTF-8."
+    if problems:
+        raise Unprocessable(NOT_ACCEPTABLE, problems)
+    return values
 
 
 def _require_json(environ: Mapping[str, Any]) -> None:
