@@ -358,7 +358,7 @@ def test_the_cause_is_found_in_the_log(stack: Stack) -> None:
     log = ["echo", 'FATAL:  password authentication failed for user "admin"']
     outcome = run(stack, log_commands={"banco-dados": log})
     assert "cause     PostgreSQL refuses the password of admin" in outcome.message
-    assert "make up ENV=dev starts both with the secrets of now" in outcome.message
+    assert "make up ENV=dev starts both with the current secrets" in outcome.message
 
 
 def test_a_failing_command_is_the_databases_fault(stack: Stack) -> None:

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ..diagnosis.match import Evidence, diagnose
+from ..diagnosis.evidence import Evidence
+from ..diagnosis.match import diagnose
 from ..secrets.masking import Masker
 from ..system import Deadline, OutOfTimeError, run
 from . import probes, proofs_cache, proofs_edge, proofs_seed, proofs_state, proofs_tokens
