@@ -505,6 +505,18 @@ CASES = [
     ),
     ("redis-password", "NOAUTH Authentication required.", "disagree", "REDIS_PASSWORD"),
     (
+        "redis-refuses",
+        "redis.exceptions.NoPermissionError: User tasks_api has no permissions to run the 'zadd' command",
+        "the command zadd",
+        "docs/extending.md",
+    ),
+    (
+        "redis-refuses",
+        "NOPERM No permissions to access a key",
+        "Redis refuses the API's user.",
+        "make up",
+    ),
+    (
         "redis-password",
         "redis.exceptions.AuthenticationError: invalid username-password pair or user is disabled.",
         "disagree",

@@ -42,6 +42,7 @@ _PHRASES = {
     "host_name": ("host", " at {}"),
     "from_url": ("url", ": {}"),
     "pid_note": ("pid", " (pid {})"),
+    "the_command": ("command", " the command {}"),
     "in_file": ("file", " in {}"),
     "last_output": ("output", ": {}"),
 }

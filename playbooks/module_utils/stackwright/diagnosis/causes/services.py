@@ -187,6 +187,17 @@ CACHE = (
         exit=NO_PERMISSION,
     ),
     Cause(
+        "redis-refuses",
+        (
+            r"redis refuses command (?P<command>\S+) to the api's user",
+            r"no permissions to run the '(?P<command>[^']+)'",
+            r"no permissions to access (?:a|one of the) keys?(?P<command>)",
+        ),
+        "Redis refuses the API's user{the_command}.",
+        "The list of commands and keys that the API uses lacks it: docs/extending.md says where that is; then {up}",
+        exit=NO_PERMISSION,
+    ),
+    Cause(
         "redis-protected",
         (r"denied redis is running in protected mode",),
         "Redis takes connections from its own host only (protected mode, no password).",
