@@ -18,16 +18,15 @@ from stackwright.environment_action import EnvironmentAction
 from stackwright.output.write import make_folder, replace_file
 from stackwright.secrets.masking import Masker
 from stackwright.settings.templating import plain
-from stackwright.verification import report
-from stackwright.verification.outside import (
+from stackwright.verification.external_check import (
     NAME,
-    doors,
-    look,
+    check,
+    check_ports,
     looked_up,
     own_address,
-    proof_of,
+    ports_of,
 )
-from stackwright.verification.promise import Finding
+from stackwright.verification.report import Finding, as_file
 from stackwright.verification.target import Target, target_of
 
 
@@ -49,7 +48,7 @@ class ActionModule(EnvironmentAction):
         reports = Path(stack["report_dir"])
         try:
             make_folder(reports)
-            report.write(reports / "verify.json", done.pop("report"))
+            replace_file(reports / "verify.json", as_file(done.pop("report")), 0o644)
             if stack["access"].get("private_ca") and done.get("authority"):
                 _keep(reports / "edge-ca.crt", done["authority"])
         except OSError as error:
@@ -61,7 +60,7 @@ class ActionModule(EnvironmentAction):
 
     def _add_look(self, done: dict[str, Any], target: Target, given: str) -> None:
         """Add the proof to the results and to the report."""
-        proof, message = proof_of(lambda: self._look(target, given), Masker(self._hidden))
+        proof, message = check(lambda: self._look(target, given), Masker(self._hidden))
         done["proofs"] = done["report"]["proofs"] = [*done["report"]["proofs"], asdict(proof)]
         done["lines"] = [*done["lines"], proof.line]
         if message:
@@ -75,14 +74,14 @@ class ActionModule(EnvironmentAction):
         if not name:
             return Finding("this machine has no address but loopback: nothing can reach it")
         address = looked_up(name)
-        seen = doors(target.published, map(asdict, target.closed_ports), address)
+        seen = ports_of(target.published, map(asdict, target.closed_ports), address)
         control = self.ssh_port if host.remote and not given else 0
 
         def users(ports: list[int]) -> Mapping[str, Mapping[str, Any]]:
             command = list(target.address_command)
             return dict(host.call("port_users", ports=ports, address_command=command))
 
-        return look(name, address, seen, users, control)
+        return check_ports(name, address, seen, users, control)
 
 
 def _keep(path: Path, authority: str) -> None:

@@ -12,7 +12,7 @@ import errno
 import socket
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.stackwright.diagnosis.match import port_owner
+from ansible.module_utils.stackwright.diagnosis.ports import port_owner
 from ansible.module_utils.stackwright.runtimes.compose.engine import (
     SilentEngineError,
     ask_engine,

@@ -10,14 +10,9 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.stackwright.diagnosis.match import (
-    Disk,
-    Evidence,
-    diagnose,
-    explain,
-    mentioned_ports,
-    port_owner,
-)
+from ansible.module_utils.stackwright.diagnosis.evidence import Disk, Evidence
+from ansible.module_utils.stackwright.diagnosis.match import diagnose, explain, mentioned_ports
+from ansible.module_utils.stackwright.diagnosis.ports import port_owner
 from ansible.module_utils.stackwright.secrets.masking import Masker
 from ansible.module_utils.stackwright.system import NOT_FOUND, TIMED_OUT, run
 

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 from stackwright.runtimes.embedded import commands
 from stackwright.secrets.masking import Masker
-from stackwright.verification.probes import TITLE
 from stackwright.verification.runner import verify
 from stackwright.verification.target import Target
+from stackwright.verification.tasks import TITLE
 
 from tests.embedded.stacks import Stack
 from tests.support.project import Project

@@ -11,7 +11,7 @@ import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 from stackwright.runtimes.compose.commands import inside
-from stackwright.verification.outside import own_address
+from stackwright.verification.external_check import own_address
 
 from tests.stack.conftest import Stack, run
 from tests.support import locks

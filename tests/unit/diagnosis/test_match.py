@@ -10,15 +10,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from stackwright.diagnosis.match import (
-    Disk,
-    Evidence,
-    diagnose,
-    explain,
-    mentioned_ports,
-    port_owner,
-)
-from stackwright.diagnosis.states import sentences
+from stackwright.diagnosis.evidence import Disk, Evidence, sentences
+from stackwright.diagnosis.match import diagnose, explain, mentioned_ports
+from stackwright.diagnosis.ports import port_owner
 from stackwright.secrets.masking import MASK, Masker
 
 ROOT = Path(__file__).resolve().parents[3]

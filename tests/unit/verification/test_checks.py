@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from stackwright.secrets.masking import MASK, Masker
 from stackwright.verification import report
-from stackwright.verification.probes import TITLE
 from stackwright.verification.report import Outcome
-from stackwright.verification.runner import PROOFS, verify
+from stackwright.verification.runner import CHECKS, verify
 from stackwright.verification.target import ClosedPort
+from stackwright.verification.tasks import TITLE
 
 from tests.unit.verification.verification_stack import Stack, running
 
@@ -38,14 +38,55 @@ def test_a_sound_environment_keeps_every_promise(stack: Stack) -> None:
     outcome = run(stack)
 
     assert outcome.message == ""
-    assert [proof.name for proof in outcome.proofs] == [
-        name for name, _ in PROOFS if name not in ("edge", "tokens")
+    assert [result.name for result in outcome.proofs] == [
+        name for name, _ in CHECKS if name not in ("edge", "tokens")
     ]
     assert all(proof.ok and "\n" not in proof.line for proof in outcome.proofs)
     assert outcome.services == {"api-web": "1.2.3", "banco-dados": "16.14", "cache-redis": "7.0.15"}
     assert outcome.seeded_tasks == 3
     assert "3 seeded tasks found" in outcome.proofs[3].text
     assert "database, then cache" in outcome.proofs[4].text
+    assert_clean(stack)
+
+
+def test_members_that_tasks_have_besides_come_from_the_description(stack: Stack) -> None:
+    stack.members = {
+        "priority": {"type": "integer", "minimum": 1, "maximum": 5},
+        "owner": {"type": "string", "examples": ["Ana"]},
+        "urgent": {"type": "boolean"},
+        "kind": {"enum": ["a", "b"]},
+    }
+    stack.change(tasks=[task | {"kind": "a"} for task in stack.read()["tasks"]])
+    assert run(stack).message == ""
+
+
+def test_a_member_whose_description_gives_no_value_is_named(stack: Stack) -> None:
+    stack.members = {"slug": {"type": "string", "pattern": "^[a-z]+$"}}
+    outcome = run(stack)
+    assert outcome.proofs[-1].name == "create"
+    assert "an example of slug" in outcome.message
+    assert "Meta(description=…, examples=[…])" in outcome.message
+
+
+@pytest.mark.parametrize(("fault", "check"), [("", "health"), ("create-forgets", "create")])
+def test_a_command_that_redis_refuses_is_named(stack: Stack, fault: str, check: str) -> None:
+    """Known before, or found out by what verification itself does."""
+    stack.faults = {fault}
+    if fault:
+        stack.refuses_after_writes = "zadd"
+    else:
+        stack.change(redis_refuses="zadd")
+    outcome = run(stack)
+    assert outcome.proofs[-1].name == check
+    assert "Redis refuses command zadd to the API's user" in outcome.message
+    assert "cause     Redis refuses the API's user" in outcome.message
+
+
+def test_a_refused_command_that_nothing_else_shows_is_named_in_the_end(stack: Stack) -> None:
+    stack.refuses_after_writes = "expire"
+    outcome = run(stack)
+    assert [result.ok for result in outcome.proofs] == [True] * 11 + [False]
+    assert "Redis refuses command expire to the API's user" in outcome.message
     assert_clean(stack)
 
 
@@ -215,7 +256,7 @@ def test_other_readers_may_fill_the_list_first(stack: Stack) -> None:
 LONG = {"list_bytes": 2_000_000}
 
 
-def proofs_of(outcome: Outcome) -> dict[str, report.Proof]:
+def proofs_of(outcome: Outcome) -> dict[str, report.Result]:
     assert outcome.message == ""
     return {proof.name: proof for proof in outcome.proofs}
 
@@ -358,7 +399,7 @@ def test_the_cause_is_found_in_the_log(stack: Stack) -> None:
     log = ["echo", 'FATAL:  password authentication failed for user "admin"']
     outcome = run(stack, log_commands={"banco-dados": log})
     assert "cause     PostgreSQL refuses the password of admin" in outcome.message
-    assert "make up ENV=dev starts both with the secrets of now" in outcome.message
+    assert "make up ENV=dev starts both with the current secrets" in outcome.message
 
 
 def test_a_failing_command_is_the_databases_fault(stack: Stack) -> None:
@@ -384,17 +425,12 @@ def test_secrets_are_masked_everywhere(stack: Stack) -> None:
     assert "word ü" not in shown
 
 
-def test_the_report_is_replaced_as_a_whole(stack: Stack, tmp_path: Path) -> None:
-    outcome = run(stack)
-    path = tmp_path / "verify.json"
-    path.write_text("old")
-    report.write(path, outcome)
-    written = json.loads(path.read_text())
+def test_the_report_is_readable_json(stack: Stack) -> None:
+    written = json.loads(report.as_file(run(stack).as_json()))
     assert written["ok"] is True
     assert written["proofs"][0]["name"] == "health"
     assert set(written["proofs"][0]) == {"name", "ok", "text", "seconds", "evidence", "unknown"}
     assert {"environment", "runtime", "started", "seconds", "services"} <= set(written)
-    assert not list(tmp_path.glob(".verify*"))
 
 
 def test_two_verifications_do_not_run_at_once(stack: Stack, tmp_path: Path) -> None:

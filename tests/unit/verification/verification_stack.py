@@ -43,8 +43,9 @@ elif "octet_length" in statement:
 elif "pg_sequence_last_value" in statement:
     json_ids({"last_id": state["last_id"]})
 elif "xmin" in statement:
-    ids = [int(one) for one in re.search(r"IN \\(([\\d, ]+)\\)\\) t", statement)[1].split(",")]
-    json_ids([t | {"rewritten": t["id"] in state["rewritten"]} for t in state["tasks"] if t["id"] in ids])
+    ids = [int(one) for one in re.search(r"IN \\(([\\d, ]+)\\)$", statement)[1].split(",")]
+    rows = [t for t in state["tasks"] if t["id"] in ids]
+    json_ids([{"task": t | {"internal": 1}, "rewritten": t["id"] in state["rewritten"], "version": "1"} for t in rows])
     state["tasks"] = [t | ({"status": t["status"] + "!"} if t["id"] in state["moving"] else {}) for t in state["tasks"]]
 else:
     json_ids(state["migrations"])
@@ -85,6 +86,10 @@ class Stack:
     faults: set[str] = field(default_factory=set)
     token: str = ""
     public_reads: bool = True
+    refuses_after_writes: str = (
+        ""  # a command that Redis refuses, which shows once tasks are written
+    )
+    members: dict[str, Any] = field(default_factory=dict)  # that tasks have besides, as described
 
     def read(self) -> dict[str, Any]:
         state: dict[str, Any] = json.loads(self.path.read_text())
@@ -153,8 +158,23 @@ def fresh_state() -> dict[str, Any]:
         "others_write": 0,
         "redis_values": {},
         "redis_fails": "",
+        "redis_refuses": "",
         "sql_fails": "",
         "statements": [],
+    }
+
+
+def described(members: dict[str, Any]) -> dict[str, Any]:
+    """The schemas of tasks, as /openapi.json has them, with further members that a new one must have."""
+    text: dict[str, Any] = {"type": "string"}
+    status = {"enum": ["pending", "in_progress", "completed"]}
+    settable = {"title": text, "description": text, "status": status, **members}
+    shown = settable | dict.fromkeys(("id", "created_at", "updated_at"), text)
+    shown |= {"description": text | {"default": ""}, "status": status | {"default": "pending"}}
+    return {
+        "Task": {"properties": shown, "required": list(shown)},
+        "NewTask": {"properties": settable, "required": ["title", *members]},
+        "TaskChanges": {"properties": settable, "required": []},
     }
 
 
@@ -200,14 +220,21 @@ class _Api:
                 fault.removeprefix("sick-") for fault in self.faults if fault.startswith("sick-")
             }
             parts = ("api", "cache", "database")
-            return 200, {part: "unhealthy" if part in sick else "healthy" for part in parts}
+            states = {part: "unhealthy" if part in sick else "healthy" for part in parts}
+            if self.state["redis_refuses"]:
+                refused = f"refused: {self.state['redis_refuses']}"
+                states |= {"cache": refused, "status": "degraded"}
+            return 200, states
         if path in ("/metrics", "/cache/stats"):
             return 200, {}
         if path == "/":
             return 200, {"name": "Tasks API", "version": "1.2.3"}
+        if path == "/openapi.json":
+            return 200, {"components": {"schemas": described(self.stack.members)}}
         if f"{method.lower()}-500" in self.faults:
             return 500, {"error": {"code": "internal"}}
         if method == "POST":
+            self.state["redis_refuses"] = self.stack.refuses_after_writes
             return self.create(body)
         if path == "/tasks" and "list-500" in self.faults:
             return 500, {"error": {"code": "internal"}}
@@ -240,7 +267,10 @@ class _Api:
     def create(self, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         self.state["last_id"] += 1
         times = {"created_at": (moment := now()), "updated_at": moment}
-        task = {"id": self.state["last_id"], **body, **times}
+        defaults = {"description": "", "status": "pending"}
+        task = {"id": self.state["last_id"], **defaults, **body, **times}
+        if missing := self.stack.members.keys() - task.keys():
+            return 422, {"error": {"code": "invalid", "fields": dict.fromkeys(missing, "required")}}
         self.state["tasks"].insert(0, task)
         if "create-forgets" in self.faults:
             self.state["tasks"].pop(0)

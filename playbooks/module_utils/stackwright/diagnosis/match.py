@@ -1,7 +1,7 @@
 """From what a failure left behind to its cause: pure functions over texts and facts.
 
-The texts are matched line by line against known causes (`diagnosis_rules`). Causes come before symptoms, what the
-failed command itself said before what logs say, and a rule that is more specific before a general one. Logs are
+The texts are matched line by line against known causes (`causes`). Causes come before symptoms, what the
+failed command itself said before what logs say, and a cause that is more specific before a general one. Logs are
 evidence only from the failed start on: what was wrong before is no cause now. What nobody knows is said to be unknown,
 and its last lines are shown.
 """
@@ -9,37 +9,32 @@ and its last lines are shown.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
-from ..secrets.masking import MASK, Masker
-from .ports import PortOwner, port_owner
-from .rule import Rule
-from .rules import RULES
-from .states import is_json, meaning, sentences
+from .causes import Cause, engine, services, system
+from .evidence import Disk, Evidence, is_json, meaning, sentences
 
-__all__ = [
-    "Diagnosis",
-    "Disk",
-    "Evidence",
-    "PortOwner",
-    "diagnose",
-    "explain",
-    "mentioned_ports",
-    "port_owner",
-]
-
+# In the order in which they may claim a line.
+CAUSES = (
+    *system.PORTS,
+    *engine.ENGINE,
+    *engine.IMAGES,
+    *engine.BUILDS,
+    *services.DATABASE,
+    *services.CACHE,
+    *services.API,
+    *services.SUPERVISOR,
+    *system.LIMITS,
+    *services.PYTHON,
+    *system.STATES,
+)
 FAILURE = "the failed command"
 UNKNOWN_EXIT = 1
 _LAST_LINES = 5
 _LONGEST_LINE = 2000
 _LONGEST_QUOTE = 300
-_NEARLY_FULL_BYTES = 64 * 1024 * 1024
 _SERVICE = re.compile(r"^(?:log of )?([\w.-]+)(?:\s+\||$)")
-# Credentials that nobody has declared to be secret: in an address, or assigned to a telling name.
-_CREDENTIALS = re.compile(
-    r"(?i)(?<=://)[^/\s:@]*:[^/\s@]+(?=@)|(?<=password=)[^\s&]+|(?<=requirepass )\S+"
-)
 # A phrase for an optional group: empty if the line did not name it.
 _PHRASES = {
     "at_address": ("address", " at {}"),
@@ -47,56 +42,10 @@ _PHRASES = {
     "host_name": ("host", " at {}"),
     "from_url": ("url", ": {}"),
     "pid_note": ("pid", " (pid {})"),
+    "the_command": ("command", " the command {}"),
     "in_file": ("file", " in {}"),
     "last_output": ("output", ": {}"),
 }
-
-
-@dataclass(frozen=True)
-class Disk:
-    """A file system as ``path`` sees it: bytes and inodes free to unprivileged users."""
-
-    path: str
-    free_bytes: int
-    free_inodes: int
-
-    @property
-    def is_full(self) -> bool:
-        """Whether next to nothing fits on it. A file system without inode counts reports 0 of them."""
-        return self.free_bytes < _NEARLY_FULL_BYTES
-
-    def __str__(self) -> str:
-        return f"{self.path} has {self.free_bytes // 1024**2} MiB free"
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What a failure left behind.
-
-    ``failure`` is what the failed command said; ``sources`` name further texts (logs, states, also
-    in JSON); ``port_owners`` and ``disks`` are facts of the host.
-    """
-
-    failure: str = ""
-    sources: Mapping[str, str] = field(default_factory=dict)
-    port_owners: Mapping[int, PortOwner] = field(default_factory=dict)
-    disks: Sequence[Disk] = ()
-    environment: str = "dev"
-    runtime: str = ""
-    phase: str = ""
-
-    def masked(self, masker: Masker) -> Evidence:
-        """The same without secrets, and without what looks like one."""
-
-        def hide(text: str) -> str:
-            return _CREDENTIALS.sub(MASK, masker.text(text))
-
-        owners = {
-            port: replace(owner, command=hide(owner.command))
-            for port, owner in self.port_owners.items()
-        }
-        sources = {name: hide(text) for name, text in self.sources.items()}
-        return replace(self, failure=hide(self.failure), sources=sources, port_owners=owners)
 
 
 @dataclass(frozen=True)
@@ -175,8 +124,8 @@ def _lines(evidence: Evidence) -> Iterator[tuple[str, str]]:
                 yield source, line.strip()[:_LONGEST_LINE]
 
 
-def _match(line: str) -> tuple[int, Rule, dict[str, str]] | None:
-    for number, rule in enumerate(RULES):
+def _match(line: str) -> tuple[int, Cause, dict[str, str]] | None:
+    for number, rule in enumerate(CAUSES):
         groups = rule.match(line)
         if groups is not None:
             return number, rule, groups
@@ -184,7 +133,7 @@ def _match(line: str) -> tuple[int, Rule, dict[str, str]] | None:
 
 
 def _diagnosis(
-    rule: Rule, groups: dict[str, str], source: str, line: str, evidence: Evidence
+    rule: Cause, groups: dict[str, str], source: str, line: str, evidence: Evidence
 ) -> Diagnosis:
     port = groups.get("port", "")
     owner = evidence.port_owners.get(int(port)) if port.isdigit() else None
@@ -194,8 +143,12 @@ def _diagnosis(
         name: text.format(groups[group]) if groups.get(group) else ""
         for name, (group, text) in _PHRASES.items()
     }
+    environment = evidence.environment
     values |= groups | {
-        "environment": evidence.environment,
+        "environment": environment,
+        "up": f"make up ENV={environment}",
+        "settings": f"inventories/group_vars/{environment}/main.yml",
+        "embedded": f"or go without Docker: make up ENV={environment} RUNTIME=embedded",
         "owner": f" by {owner}" if owner else "",
         "disk": f": {full}" if full else "",
         "service": service[1] if service else "A program",
@@ -208,7 +161,7 @@ def _diagnosis(
 
 
 def _full(disk: Disk, evidence: Evidence) -> Diagnosis:
-    rule = next(rule for rule in RULES if rule.name == "disk-full")
+    rule = next(rule for rule in CAUSES if rule.name == "disk-full")
     return _diagnosis(rule, {}, "the host", str(disk), replace(evidence, disks=[disk]))
 
 

@@ -1,1 +1,1 @@
-"""Proving that a running environment keeps its promises, and cleaning up afterwards."""
+"""Checking that a running environment does what it should, and cleaning up afterwards."""

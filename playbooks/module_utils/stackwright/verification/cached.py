@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from .context import Context
-from .promise import CACHE, BrokenPromiseError
+from .report import CACHE, CheckFailed
 
 LIST_KEY = "all_tasks"
 _LAST_BYTE = 65_535
@@ -24,31 +24,29 @@ def task_key(task_id: int) -> str:
 
 
 def milliseconds_left(context: Context, key: str) -> int:
-    """As PTTL has it: -2 where there is no such key, -1 where it never expires. Raises BrokenPromiseError."""
+    """As PTTL has it: -2 where there is no such key, -1 where it never expires. Raises CheckFailed."""
     answer = context.redis("PTTL", key)
     try:
         return int(answer.removeprefix("(integer) "))
     except ValueError:
-        raise BrokenPromiseError(
-            "a number from PTTL", answer[:80] or "nothing", role=CACHE
-        ) from None
+        raise CheckFailed("a number from PTTL", answer[:80] or "nothing", role=CACHE) from None
 
 
 def beginning(context: Context, key: str) -> str:
-    """The first 64 KiB of a value, empty where there is none. Raises BrokenPromiseError."""
+    """The first 64 KiB of a value, empty where there is none. Raises CheckFailed."""
     return context.redis("GETRANGE", key, "0", str(_LAST_BYTE)).removeprefix("(nil)")
 
 
 def task_of(text: str, key: str) -> Any:
-    """The value of one task's key. Raises BrokenPromiseError if it is no JSON."""
+    """The value of one task's key. Raises CheckFailed if it is no JSON."""
     try:
         return json.loads(text)
     except ValueError:
-        raise BrokenPromiseError(f"{key} is plain JSON", text[:80]) from None
+        raise CheckFailed(f"{key} is plain JSON", text[:80]) from None
 
 
 def tasks_of(text: str) -> list[dict[str, Any]]:
-    """The tasks that are whole in the beginning of the list. Raises BrokenPromiseError if it is no list of tasks."""
+    """The tasks that are whole in the beginning of the list. Raises CheckFailed if it is no list of tasks."""
     if len(text.encode()) <= _LAST_BYTE:
         found = task_of(text, LIST_KEY)
         tasks = found.get("tasks") if isinstance(found, dict) else found
@@ -57,14 +55,14 @@ def tasks_of(text: str) -> list[dict[str, Any]]:
     if not isinstance(tasks, list) or not all(
         isinstance(task, dict) and "id" in task for task in tasks
     ):
-        raise BrokenPromiseError(f"{LIST_KEY} is a JSON list of tasks", text[:80])
+        raise CheckFailed(f"{LIST_KEY} is a JSON list of tasks", text[:80])
     return tasks
 
 
 def _whole_ones(text: str) -> list[Any]:
     """The items of a JSON array whose end is cut off, but for what is cut itself."""
     if not text.startswith("["):
-        raise BrokenPromiseError(f"{LIST_KEY} is a JSON list of tasks", text[:80])
+        raise CheckFailed(f"{LIST_KEY} is a JSON list of tasks", text[:80])
     decoder, items, place = json.JSONDecoder(), [], 1
     while True:
         try:
@@ -74,7 +72,7 @@ def _whole_ones(text: str) -> list[Any]:
         items.append(item)
         place += len(text) - place - len(text[place:].lstrip(", \n"))
     if not items and not text.startswith("[{"):
-        raise BrokenPromiseError(f"{LIST_KEY} is plain JSON", text[:80])
+        raise CheckFailed(f"{LIST_KEY} is plain JSON", text[:80])
     return items
 
 

@@ -1,4 +1,4 @@
-"""What proofs work with: the API, SQL, Redis and the time that is left."""
+"""What checks work with: the API, SQL, Redis and the time that is left."""
 
 from __future__ import annotations
 
@@ -7,20 +7,18 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..system import Completed, Deadline, run
-from .api import Api
-from .promise import CACHE, DATABASE, BrokenPromiseError
+from ..system import ANSWER_SECONDS, Completed, Deadline, run
+from .client import Api, Transport
+from .report import CACHE, DATABASE, CheckFailed
 from .target import Target
-from .transport import Transport
 
-_SECONDS_PER_COMMAND = 15.0
 _REDIS_ERROR = re.compile(r"\s*(\(error\) )?(ERR|NOAUTH|NOPERM|MISCONF|OOM|WRONGPASS|LOADING) ")
 
 
 class Context:
     """One verification of one target, within one deadline.
 
-    ``mark`` is in the titles of its probes, see ``lock.mark_of``.
+    ``mark`` is in the titles of its probes, see ``runner.mark_of``.
     """
 
     def __init__(self, target: Target, deadline: Deadline, mark: str = "") -> None:
@@ -29,6 +27,7 @@ class Context:
         self._way = self._transport()
         self.api = self.client(deadline)
         self.versions: dict[str, str] = {}
+        self.schemas: Mapping[str, Any] = {}
         self.seeded_tasks = 0
         self.list_is_short: bool | None = None
         self.list_stays_cold = False
@@ -52,35 +51,35 @@ class Context:
 
     def run(self, argv: Sequence[str], environment: Mapping[str, str] | None = None) -> Completed:
         """Run a program of the target."""
-        return run(argv, self.deadline.bound(_SECONDS_PER_COMMAND), environment)
+        return run(argv, self.deadline.bound(ANSWER_SECONDS), environment)
 
     def addresses(self) -> list[str]:
         """What tells the environment's own published ports from others'; asked for only when needed."""
         return self.run(self.target.address_command).out.split()
 
     def sql(self, statement: str) -> str:
-        """What a statement prints. Raises BrokenPromiseError."""
+        """What a statement prints. Raises CheckFailed."""
         done = self.run([*self.target.sql_command, statement], self.target.sql_environment)
         if done.code != 0:
             expected = f"SQL works: {statement}"
-            raise BrokenPromiseError(expected, _failure(done), role=DATABASE)
+            raise CheckFailed(expected, _failure(done), role=DATABASE)
         return done.out.strip()
 
     def sql_json(self, statement: str) -> Any:
-        """The value of a statement whose one result is JSON. Raises BrokenPromiseError."""
+        """The value of a statement whose one result is JSON. Raises CheckFailed."""
         out = self.sql(statement)
         try:
             return json.loads(out)
         except ValueError:
-            raise BrokenPromiseError(f"JSON from: {statement}", out[:200], role=DATABASE) from None
+            raise CheckFailed(f"JSON from: {statement}", out[:200], role=DATABASE) from None
 
     def redis(self, *command: str) -> str:
-        """What a Redis command prints. Raises BrokenPromiseError."""
+        """What a Redis command prints. Raises CheckFailed."""
         done = self.run([*self.target.redis_command, *command])
         # redis-cli exits 0 on an error reply such as NOAUTH or MISCONF.
         if done.code != 0 or _REDIS_ERROR.match(done.out):
             expected = f"Redis answers {' '.join(command)}"
-            raise BrokenPromiseError(expected, _failure(done), role=CACHE)
+            raise CheckFailed(expected, _failure(done), role=CACHE)
         return done.out.strip()
 
 

@@ -1,22 +1,68 @@
-"""What a verification found, and the file it is kept in."""
+"""What checks find, and what a whole verification found."""
 
 from __future__ import annotations
 
 import json
-import os
-import tempfile
-from collections.abc import Mapping
-from contextlib import suppress
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from ..secrets.masking import Masker
 
+API = "api"
+DATABASE = "database"
+CACHE = "cache"
+
 
 @dataclass(frozen=True)
-class Proof:
-    """One proof's result; ``seconds`` is how long it took, ``unknown`` what could not be observed, see Finding."""
+class Finding:
+    """A check that holds: one line of text, and the facts behind it for the report.
+
+    ``unknown`` says what part of it could not be observed, if any: that part neither holds nor fails.
+    """
+
+    text: str
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+    unknown: str = ""
+
+
+class CheckFailed(Exception):
+    """A check that does not hold.
+
+    Args:
+        expected: what should be.
+        got: what was found instead.
+        role: whose log tells more: ``api``, ``database``, ``cache``, or a service's name.
+        fix: what to do, where the check knows.
+        check: the check's name, where it is not the running one's.
+    """
+
+    def __init__(
+        self, expected: str, got: str, *, role: str = API, fix: str = "", check: str = ""
+    ) -> None:
+        super().__init__(f"expected {expected}, got {got}")
+        self.expected = expected
+        self.got = got
+        self.role = role
+        self.fix = fix
+        self.check = check
+
+
+@contextmanager
+def belonging_to(check: str) -> Iterator[None]:
+    """Name the check that fails in this block, unless something inside knows better."""
+    try:
+        yield
+    except CheckFailed as failed:
+        failed.check = failed.check or check
+        raise
+
+
+@dataclass(frozen=True)
+class Result:
+    """One check's result; ``seconds`` is how long it took, ``unknown`` what could not be observed, see Finding."""
 
     name: str
     ok: bool
@@ -27,27 +73,39 @@ class Proof:
 
     @property
     def line(self) -> str:
-        """The proof in one printable line."""
+        """The result in one printable line."""
         state = ("partly" if self.unknown else "ok") if self.ok else "BROKEN"
         rest = f"; unknown: {self.unknown}" if self.unknown else ""
         return f"{state:<6} {self.name:<8} {self.text}{rest}"
 
+    def masked(self, masker: Masker) -> Result:
+        """The same without secrets, its texts in one line."""
+        text, unknown = (" ".join(masker.text(part).split()) for part in (self.text, self.unknown))
+        return replace(self, text=text, unknown=unknown, evidence=masker.tree(dict(self.evidence)))
 
-def masked(proof: Proof, masker: Masker) -> Proof:
-    """The proof without secrets, its texts in one line."""
-    text, unknown = (" ".join(masker.text(part).split()) for part in (proof.text, proof.unknown))
-    return replace(proof, text=text, unknown=unknown, evidence=masker.tree(dict(proof.evidence)))
+
+def result_of(name: str, check: Callable[[], Finding]) -> tuple[Result, CheckFailed | None]:
+    """Run a check; returns its result, and why it failed if it did."""
+    clock = time.monotonic()
+    try:
+        found, failed = check(), None
+    except CheckFailed as caught:
+        failed, name = caught, caught.check or name
+        evidence = {"expected": failed.expected, "got": failed.got}
+        found = Finding(f"expected {failed.expected}; got {failed.got}", evidence)
+    seconds = round(time.monotonic() - clock, 3)
+    return Result(name, not failed, found.text, seconds, found.evidence, found.unknown), failed
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """A whole verification. ``message`` explains the broken promise, empty if every one is kept."""
+    """A whole verification. ``message`` explains the check that failed, empty if none did."""
 
     environment: str
     runtime: str
     started: str
     seconds: float
-    proofs: list[Proof]
+    proofs: list[Result]
     services: dict[str, str]
     seeded_tasks: int
     leftovers: list[str]
@@ -55,7 +113,7 @@ class Outcome:
 
     @property
     def ok(self) -> bool:
-        """Whether every promise is kept."""
+        """Whether every check holds."""
         return not self.message
 
     def as_json(self) -> dict[str, Any]:
@@ -63,19 +121,6 @@ class Outcome:
         return {"ok": self.ok, **asdict(self)}
 
 
-def write(path: Path, outcome: Outcome | Mapping[str, Any]) -> None:
-    """Replace the report in one step: a reader sees the old one or the new one. Raises OSError."""
-    content = outcome.as_json() if isinstance(outcome, Outcome) else outcome
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(content, file, indent=2, ensure_ascii=False)
-            file.write("\n")
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except BaseException:
-        with suppress(FileNotFoundError):
-            os.unlink(name)
-        raise
+def as_file(report: Mapping[str, Any]) -> bytes:
+    """The report as it is kept in a file."""
+    return json.dumps(report, indent=2, ensure_ascii=False).encode() + b"\n"

@@ -1,37 +1,40 @@
-"""The proofs in their order, the explanation of the first broken promise, and cleaning up."""
+"""The checks in their order, the explanation of the first that fails, and cleaning up."""
 
 from __future__ import annotations
 
+import hashlib
+import socket
 import textwrap
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
-from ..diagnosis.match import Evidence, diagnose
+from ..diagnosis.evidence import Evidence
+from ..diagnosis.match import diagnose
 from ..secrets.masking import Masker
-from ..system import Deadline, OutOfTimeError, run
-from . import probes, proofs_cache, proofs_edge, proofs_seed, proofs_state, proofs_tokens
+from ..system import Deadline, OutOfTimeError, lock_folder, run
+from . import tasks
+from .checks import access, cache, seed, state
 from .context import Context
-from .lock import mark_of, only_one
-from .promise import API, BrokenPromiseError, Finding
-from .report import Outcome, Proof, masked
+from .report import API, CACHE, CheckFailed, Finding, Outcome, Result, result_of
 from .target import Target
 
-PROOFS: tuple[tuple[str, Callable[[Context], Finding]], ...] = (
-    ("health", proofs_state.health),
-    ("versions", proofs_state.versions),
-    ("schema", proofs_state.schema),
-    ("seed", proofs_seed.seed),
-    ("cache", proofs_cache.cache),
-    ("create", proofs_cache.create),
-    ("update", proofs_cache.update),
-    ("delete", proofs_cache.delete),
-    ("ttl", proofs_cache.ttl),
-    ("json", proofs_cache.plain_json),
-    ("tokens", proofs_tokens.tokens),
-    ("edge", proofs_edge.edge),
-    ("ports", proofs_state.ports),
+CHECKS: tuple[tuple[str, Callable[[Context], Finding]], ...] = (
+    ("health", state.health),
+    ("versions", state.versions),
+    ("schema", state.schema),
+    ("seed", seed.seed),
+    ("cache", cache.cache),
+    ("create", cache.create),
+    ("update", cache.update),
+    ("delete", cache.delete),
+    ("ttl", cache.ttl),
+    ("json", cache.plain_json),
+    ("tokens", access.tokens),
+    ("edge", access.edge),
+    ("ports", state.ports),
 )
 _CLEANUP_SECONDS = 20.0
 _LOG_SECONDS = 5.0
@@ -40,7 +43,7 @@ _ABOUT_RUNNING = ("health", "versions", "schema")
 
 
 def verify(target: Target, folder: Path, masker: Masker) -> Outcome:
-    """Run every proof until one fails, always removing what was created for it.
+    """Run every check until one fails, always removing what was created for it.
 
     Args:
         target: what to verify.
@@ -52,32 +55,30 @@ def verify(target: Target, folder: Path, masker: Masker) -> Outcome:
     """
     started, clock = datetime.now(UTC), time.monotonic()
     context = Context(target, Deadline(target.deadline), mark_of(folder))
-    proofs: list[Proof] = []
+    results: list[Result] = []
     leftovers: list[str] = []
-    message = ""
-    broken: BrokenPromiseError | None
+    failed: CheckFailed | None
     try:
-        with only_one(folder, Deadline(target.deadline)):
-            context.set_deadline(
-                Deadline(target.deadline)
-            )  # waiting for another one costs none of it
+        # One at a time: each would take the other's probes for leftovers.
+        with lock_folder(folder, target.deadline):
+            # Waiting for another one costs none of it.
+            context.set_deadline(Deadline(target.deadline))
             try:
-                broken = _run_all(context, proofs)
+                failed = _run_all(context, results)
             finally:
-                if _touched(proofs):
+                if any(result.name == "schema" and result.ok for result in results):
                     context.set_deadline(Deadline(_CLEANUP_SECONDS))
-                    leftovers = probes.remove_all(context)
-    except BrokenPromiseError as locked:
-        broken = locked
-        proofs.append(_broken("lock", locked, clock))
-    if broken:
-        message = _explain(target, proofs[-1].name, broken)
+                    leftovers = tasks.remove_all(context)
+    except TimeoutError:
+        result, failed = result_of("lock", partial(_locked, folder, target.deadline))
+        results.append(result)
+    message = _explain(target, results[-1].name, failed) if failed else ""
     return Outcome(
         environment=target.environment,
         runtime=target.runtime,
         started=started.isoformat(timespec="seconds"),
         seconds=round(time.monotonic() - clock, 2),
-        proofs=[masked(proof, masker) for proof in proofs],
+        proofs=[result.masked(masker) for result in results],
         services=masker.tree(context.versions),
         seeded_tasks=context.seeded_tasks,
         leftovers=masker.tree(leftovers),
@@ -85,61 +86,71 @@ def verify(target: Target, folder: Path, masker: Masker) -> Outcome:
     )
 
 
-def _run_all(context: Context, proofs: list[Proof]) -> BrokenPromiseError | None:
-    """Append a Proof for each promise, the last of them for the first broken one, which is returned."""
+def mark_of(folder: Path) -> str:
+    """What tells probes made under the lock on ``folder`` from those of other checkouts and machines."""
+    place = f"{socket.gethostname()}:{folder.resolve()}"
+    return hashlib.sha256(place.encode()).hexdigest()[:12]
+
+
+def _run_all(context: Context, results: list[Result]) -> CheckFailed | None:
+    """Append a Result for each check, the last of them for the first that fails, whose reason is returned."""
     target = context.target
-    for name, prove in PROOFS:
+    for name, check in CHECKS:
         if (name == "edge" and not target.edge) or (name == "tokens" and not target.token):
             continue
         if name == "seed":  # leftovers of a killed verification would be in the way from here on
-            probes.remove_all(context)
-        clock = time.monotonic()
-        try:
-            finding = prove(context)
-        except BrokenPromiseError as broken:
-            proofs.append(_broken(broken.promise or name, broken, clock))
-            return broken
-        except OutOfTimeError:
-            expected = f"a verification within {context.deadline.seconds:g} s"
-            late = BrokenPromiseError(expected, f"time was up during the proof of {name}")
-            proofs.append(_broken(name, late, clock))
-            return late
-        seconds = round(time.monotonic() - clock, 3)
-        proofs.append(Proof(name, True, finding.text, seconds, finding.evidence, finding.unknown))
-    return None
+            tasks.remove_all(context)
+        result, failed = result_of(name, partial(_in_time, context, name, check))
+        results.append(result)
+        if failed:
+            return failed
+    # A command that is refused may be missed by nothing but speed.
+    result, failed = result_of("health", partial(state.nothing_refused, context))
+    results += [result] if failed else []
+    return failed
 
 
-def _touched(proofs: list[Proof]) -> bool:
-    """Whether a probe may exist: from the schema's proof on."""
-    return any(proof.name == "schema" and proof.ok for proof in proofs)
+def _in_time(context: Context, name: str, check: Callable[[Context], Finding]) -> Finding:
+    """Run one check. Raises CheckFailed also when time is up, and names what Redis refuses if it does."""
+    try:
+        return check(context)
+    except OutOfTimeError:
+        expected = f"a verification within {context.deadline.seconds:g} s"
+        raise CheckFailed(expected, f"time was up during the proof of {name}") from None
+    except CheckFailed as failed:
+        if name != "health" and (refused := state.refusal(context)):
+            failed.got, failed.role = f"{failed.got}: {refused}", CACHE
+        raise
 
 
-def _broken(name: str, broken: BrokenPromiseError, clock: float) -> Proof:
-    seconds = round(time.monotonic() - clock, 3)
-    evidence = {"expected": broken.expected, "got": broken.got}
-    return Proof(name, False, f"expected {broken.expected}; got {broken.got}", seconds, evidence)
+def _locked(folder: Path, seconds: float) -> Finding:
+    raise CheckFailed(
+        "no other verification of this environment runs",
+        f"{folder} was locked for {seconds:g} s",
+        fix="Wait for the other one to end.",
+    )
 
 
-def _explain(target: Target, promise: str, broken: BrokenPromiseError) -> str:
-    """What was promised and found, the concerned service's last log lines, and what to do."""
-    service = target.service(broken.role)
+def _explain(target: Target, check: str, failed: CheckFailed) -> str:
+    """What was expected and found, the concerned service's last log lines, and what to do."""
+    service = target.service(failed.role)
     if service not in target.log_commands:  # the API's log tells of what it could not reach
         service = target.service(API)
     argv = target.log_commands.get(service)
     log = run(argv, _LOG_SECONDS).text.splitlines()[-_LOG_LINES:] if argv else []
     evidence = Evidence(
-        failure=broken.got,
+        failure=failed.got,
         # A log's end may tell of older troubles: it explains only why something does not run.
-        sources={f"log of {service}": "\n".join(log)} if promise in _ABOUT_RUNNING else {},
+        sources={f"log of {service}": "\n".join(log)} if check in _ABOUT_RUNNING else {},
         environment=target.environment,
         runtime=target.runtime,
     )
     causes = [found for found in diagnose(evidence) if found.rule]
-    lines = [f"{target.environment} ({target.runtime}) breaks a promise: {promise}"]
-    lines += [f"  expected  {broken.expected}", f"  got       {broken.got}"]
+    lines = [f"{target.environment} ({target.runtime}) breaks a promise: {check}"]
+    lines += [f"  expected  {failed.expected}", f"  got       {failed.got}"]
     if log:
         lines += [f"  last log lines of {service}:", *(f"    {line}" for line in log)]
     lines += [f"  cause     {found.cause}" for found in causes[:1]]
-    fix = causes[0].fix if causes else broken.fix
+    fix = causes[0].fix if causes else failed.fix
     fix = fix or f"Read the whole log: make logs ENV={target.environment}"
     return "\n".join([*lines, textwrap.indent(f"to do     {fix}", "  ")])

@@ -1,4 +1,4 @@
-"""One known cause of failure, as data."""
+"""Known causes of failures, as data: what programs say, what that means, and what to do."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ UNAVAILABLE, SOFTWARE, OS_ERROR, CANNOT_CREATE, NO_PERMISSION, CONFIG = 69, 70, 
 
 
 @dataclass(frozen=True)
-class Rule:
+class Cause:
     """Lines that match one of ``patterns`` have this ``cause`` and this ``fix``.
 
-    Both are `str.format` templates over the pattern's named groups, ``environment``, ``service``,
-    ``owner`` (of the group ``port``), ``meaning`` (of the group ``code``) and ``disk``. A symptom
-    says what happened, not why, and is shown as the cause only where nothing better was found.
+    Both are `str.format` templates over the pattern's named groups and what ``match.diagnose`` adds: ``environment``,
+    ``up`` (the command that brings it up), ``settings`` (its file), ``embedded`` (how to do without Docker),
+    ``service``, ``owner`` (of the group ``port``), ``meaning`` (of the group ``code``) and ``disk``. A symptom says
+    what happened, not why, and is shown only where nothing better was found.
     """
 
     name: str

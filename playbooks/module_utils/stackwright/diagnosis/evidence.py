@@ -1,16 +1,27 @@
-"""Container states as sentences: what `docker inspect` and `docker compose ps` say in JSON, made readable.
+"""What a failure leaves behind: texts, facts of the host, and states of containers.
 
-Understood are the State object of the Docker Engine API (GET /containers/{id}/json: Status, ExitCode, OOMKilled,
-Error, Health.Log), a whole inspect document, and the lines of `docker compose ps --format json` (Name, State, Health,
-ExitCode), and the events of `docker compose --progress json` (error, message).
+Of what programs write in JSON these are understood: the State object of the Docker Engine API (Status, ExitCode,
+OOMKilled, Error, Health.Log of GET /containers/{id}/json), a whole inspect document, the lines of
+`docker compose ps --format json` (Name, State, Health, ExitCode), and the events of `docker compose --progress json`
+(error, message).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ..secrets.masking import MASK, Masker
+from .ports import PortOwner
+
+_NEARLY_FULL_BYTES = 64 * 1024 * 1024
+# Credentials that nobody has declared to be secret: in an address, or assigned to a telling name.
+_CREDENTIALS = re.compile(
+    r"(?i)(?<=://)[^/\s:@]*:[^/\s@]+(?=@)|(?<=password=)[^\s&]+|(?<=requirepass )\S+"
+)
 EXIT_CODES = {
     1: "it reported an error",
     2: "wrong settings or arguments",
@@ -22,6 +33,53 @@ EXIT_CODES = {
     139: "it crashed (segmentation fault)",
     143: "it was told to stop",
 }
+
+
+@dataclass(frozen=True)
+class Disk:
+    """A file system as ``path`` sees it: bytes and inodes free to unprivileged users."""
+
+    path: str
+    free_bytes: int
+    free_inodes: int
+
+    @property
+    def is_full(self) -> bool:
+        """Whether next to nothing fits on it. A file system without inode counts reports 0 of them."""
+        return self.free_bytes < _NEARLY_FULL_BYTES
+
+    def __str__(self) -> str:
+        return f"{self.path} has {self.free_bytes // 1024**2} MiB free"
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a failure left behind.
+
+    ``failure`` is what the failed command said; ``sources`` name further texts (logs, states, also
+    in JSON); ``port_owners`` and ``disks`` are facts of the host.
+    """
+
+    failure: str = ""
+    sources: Mapping[str, str] = field(default_factory=dict)
+    port_owners: Mapping[int, PortOwner] = field(default_factory=dict)
+    disks: Sequence[Disk] = ()
+    environment: str = "dev"
+    runtime: str = ""
+    phase: str = ""
+
+    def masked(self, masker: Masker) -> Evidence:
+        """The same without secrets, and without what looks like one."""
+
+        def hide(text: str) -> str:
+            return _CREDENTIALS.sub(MASK, masker.text(text))
+
+        owners = {
+            port: replace(owner, command=hide(owner.command))
+            for port, owner in self.port_owners.items()
+        }
+        sources = {name: hide(text) for name, text in self.sources.items()}
+        return replace(self, failure=hide(self.failure), sources=sources, port_owners=owners)
 
 
 def meaning(code: int) -> str:

@@ -1,17 +1,17 @@
-"""Proofs that look only: health, versions, schema, closed ports."""
+"""Checks that look only: health, versions, schema, closed ports."""
 
 from __future__ import annotations
 
 import re
 import socket
 
-from ..diagnosis.ports import port_owner
-from ..runtimes.port_users import is_foreign
-from ..system import OutOfTimeError
-from .api import UnreachableError
-from .context import Context
-from .promise import API, CACHE, DATABASE, BrokenPromiseError, Finding
-from .target import ClosedPort
+from ...diagnosis.ports import port_owner
+from ...runtimes.port_users import is_foreign
+from ...system import OutOfTimeError
+from ..client import Response, UnreachableError
+from ..context import Context
+from ..report import API, CACHE, DATABASE, CheckFailed, Finding
+from ..target import ClosedPort
 
 _PARTS = (API, DATABASE, CACHE)
 _POLL_SECONDS = 0.5
@@ -29,35 +29,57 @@ def health(context: Context) -> Finding:
             return Finding("api, database and cache are healthy")
         if context.deadline.left() <= max(end, _POLL_SECONDS):
             expected = f"GET /health says healthy for {', '.join(_PARTS)} within {waited:g} s"
-            raise BrokenPromiseError(expected, got, role=role)
+            raise CheckFailed(expected, got, role=role)
         context.deadline.pause(_POLL_SECONDS)
 
 
 def _health_now(context: Context) -> tuple[str, str]:
     """The part that is to blame and what is wrong, empty if nothing is."""
     try:
-        answer = context.api.ask("GET", "/health")
+        response = context.api.request("GET", "/health")
     except UnreachableError as error:
         return API, str(error)
     for part in (DATABASE, CACHE, API):
-        if answer.body.get(part) != "healthy":
-            return part, str(answer)
-    return API, "" if answer.status == 200 and len(answer.body) == len(_PARTS) else str(answer)
+        if response.body.get(part) != "healthy":
+            return part, _refusal(response) or str(response)
+    sound = response.status == 200 and response.body.get("status", "healthy") == "healthy"
+    return API, "" if sound else str(response)
+
+
+def refusal(context: Context) -> str:
+    """What Redis refuses to the API's user, in words; empty if nothing is known to be refused."""
+    try:
+        return _refusal(context.api.request("GET", "/health"))
+    except (UnreachableError, OutOfTimeError):
+        return ""
+
+
+def nothing_refused(context: Context) -> Finding:
+    """Redis let the API do all that it tried. Raises CheckFailed."""
+    if refused := refusal(context):
+        raise CheckFailed("the API may run every command that it sends", refused, role=CACHE)
+    return Finding("nothing is refused")
+
+
+def _refusal(health: Response) -> str:
+    cache = str(health.body.get(CACHE))
+    command = cache.removeprefix("refused: ")
+    return "" if command == cache else f"Redis refuses command {command} to the API's user"
 
 
 def versions(context: Context) -> Finding:
     """Every expected service tells its version; an empty command means the API's own ``GET /``."""
     for service, argv in context.target.expected_services.items():
         if not argv:
-            answer = context.api.must("GET", "/", 200)
-            context.versions[service] = str(answer.body.get("version", "unknown"))
+            response = context.api.expect("GET", "/", 200)
+            context.versions[service] = str(response.body.get("version", "unknown"))
             continue
         done = context.run(argv, context.target.sql_environment)
         found = _REDIS_VERSION.search(done.out)
         lines = done.out.strip().splitlines()
         if done.code != 0 or not lines:
             got = f"exit code {done.code}: {done.text[-300:] or 'no output'}"
-            raise BrokenPromiseError(f"{service} tells its version", got, role=service)
+            raise CheckFailed(f"{service} tells its version", got, role=service)
         context.versions[service] = found[1] if found else lines[0].strip()[:60]
     text = ", ".join(f"{name} {version}" for name, version in context.versions.items())
     return Finding(text or "no services to ask", dict(context.versions))
@@ -69,7 +91,7 @@ def schema(context: Context) -> Finding:
     wanted = context.target.schema_version or (max(applied) if applied else 1)
     missing = sorted(set(range(1, wanted + 1)) - set(applied))
     if missing:
-        raise BrokenPromiseError(
+        raise CheckFailed(
             f"schema version {wanted} with every migration before it",
             f"migrations {applied} applied, {missing} missing",
             role=DATABASE,
@@ -89,7 +111,7 @@ def ports(context: Context) -> Finding:
         if is_foreign(owner, words):
             foreign.append(f"{port.port} is {owner}, not this environment")
             continue
-        raise BrokenPromiseError(
+        raise CheckFailed(
             f"{port.service} is not reachable on {port.host}:{port.port}",
             f"a connection succeeds{f' to {owner}' if owner else ''}",
             role=port.service,

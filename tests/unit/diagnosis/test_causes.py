@@ -9,8 +9,8 @@ changed.
 from __future__ import annotations
 
 import pytest
-from stackwright.diagnosis.match import FAILURE, Diagnosis, Evidence, diagnose
-from stackwright.diagnosis.rules import RULES
+from stackwright.diagnosis.evidence import Evidence
+from stackwright.diagnosis.match import CAUSES, FAILURE, Diagnosis, diagnose
 
 ENDPOINT = (
     "driver failed programming external connectivity on endpoint vdport-api-web-1 (2c4cd4d1): "
@@ -505,6 +505,18 @@ CASES = [
     ),
     ("redis-password", "NOAUTH Authentication required.", "disagree", "REDIS_PASSWORD"),
     (
+        "redis-refuses",
+        "redis.exceptions.NoPermissionError: User tasks_api has no permissions to run the 'zadd' command",
+        "the command zadd",
+        "docs/extending.md",
+    ),
+    (
+        "redis-refuses",
+        "NOPERM No permissions to access a key",
+        "Redis refuses the API's user.",
+        "make up",
+    ),
+    (
         "redis-password",
         "redis.exceptions.AuthenticationError: invalid username-password pair or user is disabled.",
         "disagree",
@@ -656,11 +668,11 @@ def test_a_real_text_is_recognised(rule: str, text: str, cause: str, fix: str) -
 
 
 def test_every_rule_has_a_text() -> None:
-    assert {rule.name for rule in RULES} == {case[0] for case in CASES}
+    assert {rule.name for rule in CAUSES} == {case[0] for case in CASES}
 
 
 def test_rule_names_are_unique() -> None:
-    names = [rule.name for rule in RULES]
+    names = [rule.name for rule in CAUSES]
     assert len(names) == len(set(names))
 
 

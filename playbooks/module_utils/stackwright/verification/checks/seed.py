@@ -1,6 +1,6 @@
-"""The proof that the tasks which the schema brings are there, through the API and through SQL.
+"""The check that the tasks which the schema brings are there, through the API and through SQL.
 
-What its owner did with a task since is no broken promise: such a task only has to look the same from both sides. A row
+What its owner did with a task since is no failure: such a task only has to look the same from both sides. A row
 that differs from its seed was changed since if ``updated_at`` is later than ``created_at`` (the API moves it on every
 change), or if it is not the version that a migration's transaction wrote (a change with psql; see xmin in the
 PostgreSQL manual, "System Columns"). A row was deleted if its id is missing although the id sequence has passed it;
@@ -9,14 +9,14 @@ otherwise it was never inserted.
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
-from .cached import task_key
-from .context import Context
-from .promise import DATABASE, BrokenPromiseError, Finding
-from .rows import TEXTS, rows_of, same
-from .target import SeedTask
-from .times import moment
+from ..cached import task_key
+from ..context import Context
+from ..report import DATABASE, CheckFailed, Finding
+from ..target import SeedTask
+from ..tasks import moment, rows_of, same
 
 _ATTEMPTS = 4
 _LAST_ID = """SELECT json_build_object('last_id',
@@ -41,7 +41,7 @@ def seed(context: Context) -> Finding:
         moving = [one for one in differing if rows.get(one) != after.get(one)]
         if attempt == _ATTEMPTS - 1 and moving != differing:
             one = next(one for one in differing if one not in moving)
-            raise BrokenPromiseError(
+            raise CheckFailed(
                 f"GET /tasks/{one} and SQL agree about task {one}",
                 f"SQL: {rows.get(one)}; API: {shown[one]}",
             )
@@ -60,9 +60,9 @@ def seed(context: Context) -> Finding:
 
 
 def _from_api(context: Context, task_id: int) -> dict[str, Any] | None:
-    """A task as the API shows it, None where it shows none. Raises BrokenPromiseError."""
-    answer = context.api.must("GET", f"/tasks/{task_id}", (200, 404))
-    task = answer.body.get("task") if answer.status == 200 else None
+    """A task as the API shows it, None where it shows none. Raises CheckFailed."""
+    response = context.api.expect("GET", f"/tasks/{task_id}", (200, 404))
+    task = response.body.get("task") if response.status == 200 else None
     return task if isinstance(task, dict) else None
 
 
@@ -73,23 +73,24 @@ def _differ(row: dict[str, Any] | None, task: dict[str, Any] | None) -> bool:
 
 
 def _kind(task: SeedTask, row: dict[str, Any] | None, last_id: int) -> str:
-    """``as seeded``, ``changed`` or ``deleted``. Raises BrokenPromiseError for anything else."""
-    wanted = {"title": task.title, "description": task.description, "status": task.status}
+    """``as seeded``, ``changed`` or ``deleted``. Raises CheckFailed for anything else."""
+    wanted = asdict(task)
     if row is None:
         if last_id >= task.id:
             return "deleted"
-        raise BrokenPromiseError(
+        raise CheckFailed(
             f"seeded task {task.id} '{task.title}'",
             f"no such row, and the id sequence is at {last_id}: it was never inserted",
             role=DATABASE,
             fix="The seed did not run to its end: read the database's log and start again.",
         )
-    got = {name: row[name] for name in TEXTS}
+    stored = row["task"]
+    got = {name: stored[name] for name in wanted}
     if got == wanted:
         return "as seeded"
-    if row["rewritten"] or moment(row["updated_at"]) != moment(row["created_at"]):
+    if row["rewritten"] or moment(stored["updated_at"]) != moment(stored["created_at"]):
         return "changed"
-    raise BrokenPromiseError(
+    raise CheckFailed(
         f"seeded task {task.id} is {wanted}",
         f"{got}, and it was not changed since",
         role=DATABASE,

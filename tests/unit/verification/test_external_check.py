@@ -11,9 +11,9 @@ import pytest
 from stackwright.diagnosis.ports import PortOwner
 from stackwright.runtimes.port_users import is_foreign, port_users
 from stackwright.secrets.masking import MASK, Masker
-from stackwright.verification import outside
-from stackwright.verification.outside import Door, doors, look, looked_up, proof_of
-from stackwright.verification.promise import BrokenPromiseError
+from stackwright.verification import external_check
+from stackwright.verification.external_check import Port, check, check_ports, looked_up, ports_of
+from stackwright.verification.report import CheckFailed
 
 INSIDE, OUTSIDE = "127.0.0.1", "127.0.0.2"
 
@@ -46,64 +46,66 @@ def test_what_is_bound_to_another_address_is_closed_outside() -> None:
         {"service": "database", "port": 5432, "address": INSIDE},
     ]
     closed = [{"service": "cache", "port": 6379}, {"service": "api", "port": 443}]
-    assert doors(published, closed, OUTSIDE) == [
-        Door("edge", 443, True),
-        Door("api", 80, True),
-        Door("database", 5432, False),
-        Door("cache", 6379, False),
+    assert ports_of(published, closed, OUTSIDE) == [
+        Port("edge", 443, True),
+        Port("api", 80, True),
+        Port("database", 5432, False),
+        Port("cache", 6379, False),
     ]
 
 
-def test_doors_are_as_they_are_to_be(listening: Any) -> None:
+def test_ports_are_as_they_are_to_be(listening: Any) -> None:
     edge, database = (
-        Door("edge", listening(OUTSIDE), True),
-        Door("database", listening(INSIDE), False),
+        Port("edge", listening(OUTSIDE), True),
+        Port("database", listening(INSIDE), False),
     )
-    found = look("srv", OUTSIDE, [edge, database], nobody, control=edge.port)
+    found = check_ports("srv", OUTSIDE, [edge, database], nobody, control=edge.number)
     assert found.text == f"{OUTSIDE}: {edge} open, {database} closed"
 
 
 def test_a_port_past_the_settings_breaks_the_promise_and_says_that_no_firewall_helps(
     listening: Any,
 ) -> None:
-    door = Door("banco-dados", listening(OUTSIDE), False)
+    port = Port("banco-dados", listening(OUTSIDE), False)
     masker = Masker(["redis"])
-    proof, message = proof_of(lambda: look("srv", OUTSIDE, [door], owned(False)), masker)
+    proof, message = check(lambda: check_ports("srv", OUTSIDE, [port], owned(False)), masker)
     assert (proof.name, proof.ok) == ("outside", False)
-    assert f"banco-dados cannot be reached at {OUTSIDE}:{door.port}" in message
+    assert f"banco-dados cannot be reached at {OUTSIDE}:{port.number}" in message
     assert f"a connection succeeds to '{MASK}'" in message
     assert "redis" not in proof.text
     assert "Docker's rules come first" in message
 
 
 def test_a_port_of_somebody_else_is_told_and_breaks_nothing(listening: Any) -> None:
-    door = Door("cache-redis", listening(OUTSIDE), False)
-    found = look("srv", OUTSIDE, [door], owned(True))
-    told = f"{OUTSIDE}: nothing open, nothing closed; {door.port} is 'redis', not this environment"
+    port = Port("cache-redis", listening(OUTSIDE), False)
+    found = check_ports("srv", OUTSIDE, [port], owned(True))
+    told = (
+        f"{OUTSIDE}: nothing open, nothing closed; {port.number} is 'redis', not this environment"
+    )
     assert found.text == told
 
 
 def test_a_published_port_that_does_not_answer_breaks_the_promise(listening: Any) -> None:
-    door = Door("edge", listening(INSIDE), True)
-    with pytest.raises(BrokenPromiseError, match=f"edge answers at {OUTSIDE}"):
-        look("srv", OUTSIDE, [door], nobody)
+    port = Port("edge", listening(INSIDE), True)
+    with pytest.raises(CheckFailed, match=f"edge answers at {OUTSIDE}"):
+        check_ports("srv", OUTSIDE, [port], nobody)
 
 
 def test_a_host_that_cannot_be_reached_at_all_is_no_proof_of_closed_ports(listening: Any) -> None:
     port = listening(INSIDE)
-    with pytest.raises(BrokenPromiseError, match="srv can be reached from here") as broken:
-        look("srv", OUTSIDE, [Door("database", 1, False)], nobody, control=port)
+    with pytest.raises(CheckFailed, match="srv can be reached from here") as broken:
+        check_ports("srv", OUTSIDE, [Port("database", 1, False)], nobody, control=port)
     assert "stack_outside_address" in broken.value.fix
 
 
 def test_names_are_looked_up() -> None:
     assert looked_up("localhost") == "127.0.0.1"
-    with pytest.raises(BrokenPromiseError, match="no-such-host.invalid can be reached"):
+    with pytest.raises(CheckFailed, match="no-such-host.invalid can be reached"):
         looked_up("no-such-host.invalid")
 
 
 def test_this_machines_own_address_is_not_loopback() -> None:
-    address = outside.own_address()
+    address = external_check.own_address()
     assert not address.startswith("127.")
     if address:
         with socket.create_server((address, 0)):
