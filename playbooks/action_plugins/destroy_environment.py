@@ -20,7 +20,6 @@ from stackwright.output.run_lock import THIS_RUN
 from stackwright.runtimes.belongings import DATA, KINDS, Belongings, Names
 from stackwright.runtimes.ownership import refusal
 from stackwright.settings.resolve import check_name, environment_of
-from stackwright.settings.templating import plain
 
 
 class ActionModule(EnvironmentAction):
@@ -42,7 +41,7 @@ class ActionModule(EnvironmentAction):
             self.take_turn()
         place, names = self._place_and_names(environment, variables)
         found = self._look(names, place)
-        if found.foreign and not plain(self._templar.template(self._task.args.get("adopt", False))):
+        if found.foreign and not self.flag("adopt"):
             msg = refusal(environment, " ".join(found.projects), str(place.output), found.foreign)
             return {"failed": True, "msg": msg}
         listed = self._listing(found, place, KINDS + DATA)

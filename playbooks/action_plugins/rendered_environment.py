@@ -19,7 +19,6 @@ from stackwright.output.manifest import MANIFEST, RECORD_TYPES
 from stackwright.rendering.prepare import prepare
 from stackwright.settings.patterns import with_members
 from stackwright.settings.resolve import environment_of
-from stackwright.settings.templating import plain
 from stackwright.stack_facts import (
     caveats,
     current_facts,
@@ -35,8 +34,8 @@ class ActionModule(EnvironmentAction):
     def act(self, variables: Mapping[str, Any]) -> dict[str, Any]:
         """Read the manifest, and with ``current`` compare it with the settings."""
         environment = self._environment = environment_of(variables)
-        current = self._option("current", True)
-        if self._option("exclusive", current):
+        current = self.flag("current", default=True)
+        if self.flag("exclusive", default=current):
             self.take_turn()
         output = Path(str(self._templar.template(variables["stack_output_dir"])))
         host = self.host
@@ -63,9 +62,6 @@ class ActionModule(EnvironmentAction):
         # Who asks for everything is told of a silent engine at the end, see ``unknown``.
         lines = caveats(environment, seen) if current or not facts["unknown"] else []
         return {"ansible_facts": {"_stack": facts}, "lines": lines}
-
-    def _option(self, name: str, default: bool) -> bool:
-        return bool(plain(self._templar.template(self._task.args.get(name, default))))
 
     def _stale(self, values: dict[str, Any], record: dict[str, Any]) -> str:
         """Why the rendered files are not what the settings ask for, or nothing."""

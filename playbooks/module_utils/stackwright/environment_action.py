@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible import context
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.template import Templar
 from ansible.utils.display import Display
@@ -144,6 +145,10 @@ class EnvironmentAction(ActionBase):  # type: ignore[misc]
                 module_name=name, module_args=arguments, task_vars=dict(self._variables)
             )
         )
+
+    def flag(self, name: str, default: bool = False) -> bool:
+        """An argument that is yes or no; from -e it comes as text."""
+        return bool(boolean(self._task.args.get(name, default), strict=False))
 
     def refuse_remote(self, setting: str, what: str, fix: str) -> None:
         """Refuse an action that works on this machine only. Raises RefusedError for another host."""

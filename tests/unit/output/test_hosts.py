@@ -30,7 +30,6 @@ FILES = {
 }
 ON_HOST = (
     "build_images",
-    "check_host_ports",
     "explain_failure",
     "verify_environment",
     "remote_operation",

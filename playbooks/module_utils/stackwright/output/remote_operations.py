@@ -11,6 +11,7 @@ import time
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,9 @@ from ..images.sbom.packages import packages_of
 from ..rendering.rendered_file import RenderedFile
 from ..runtimes.belongings import Names, find_belongings, remove_belongings
 from ..runtimes.compose.engine import probe_engine
+from ..runtimes.compose.project import NotReadyError, get_ready, stop
 from ..runtimes.port_users import port_users
-from ..runtimes.running import find_environment, note_started
+from ..runtimes.running import find_environment
 from .apply import apply_tree
 from .manifest import read_record
 
@@ -76,12 +78,12 @@ def _rendered(root: str) -> dict[str, Any]:
     return {"record": record, "now": time.time(), **asdict(found)}
 
 
-def _note_started(root: str, runtime: str, started: bool) -> str:
-    """See running.note_started. Returns ``new``, nothing, or why it cannot be noted."""
+def _compose(work: Callable[..., list[str]], **arguments: Any) -> dict[str, str | list[str]]:
+    """``found``, what one of compose.project's functions returns, or ``problem``, why it refuses."""
     try:
-        return "new" if note_started(Path(root), runtime, started) else ""
-    except OSError as error:
-        return f"{error.filename}: {error.strerror}"
+        return {"problem": "", "found": work(**arguments)}
+    except NotReadyError as refused:
+        return {"problem": str(refused), "found": []}
 
 
 def _apply(root: str, files: PackedFiles, **options: Any) -> dict[str, Any]:
@@ -109,7 +111,8 @@ OPERATIONS: Mapping[str, Callable[..., Any]] = {
     "images": _images,
     "registry": registry_answers,
     "rendered": _rendered,
-    "note_started": _note_started,
+    "compose_ready": partial(_compose, get_ready),
+    "compose_stopped": partial(_compose, stop),
     "apply": _apply,
     "packages": _packages,
     "belongings": _belongings,
