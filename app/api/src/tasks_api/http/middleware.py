@@ -145,7 +145,7 @@ class Middleware:
     def _declared(self) -> Declared | None:
         """What the route of the current request declares, if there is one.
 
-        That a path which is open for other methods has not this one is no secret either.
+        It is no secret either that a path which is open for other methods does not take this one.
         """
         rule, error = flask_request.url_rule, flask_request.routing_exception
         if isinstance(error, MethodNotAllowed) and error.valid_methods:
