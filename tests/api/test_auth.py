@@ -121,7 +121,7 @@ def test_tokens_come_from_files(tmp_path: Path) -> None:
     for name in ("ci", "ops"):
         (tmp_path / name).write_text(f"{name}-secret-+/0123456789==\n", encoding="utf-8")
     tokens = f"ci:write:{tmp_path}/ci ops:admin:{tmp_path}/ops"
-    environ = {"DB_PASSWORD": "x", "API_TOKENS": tokens, "API_PUBLIC_READS": "false"}
+    environ = {"DB_PASSWORD": "x", "API_TOKENS_FILE": tokens, "API_PUBLIC_READS": "false"}
     config = Config.from_environment(environ)
     assert config.tokens == (
         Token.of("ci", "write", "ci-secret-+/0123456789=="),
@@ -133,7 +133,7 @@ def test_tokens_come_from_files(tmp_path: Path) -> None:
 
 def test_a_path_with_a_space_is_quoted(tmp_path: Path) -> None:
     (tmp_path / "my ci").write_text("s3cret-0123456789")
-    environ = {"DB_PASSWORD": "x", "API_TOKENS": f"'ci:write:{tmp_path}/my ci'"}
+    environ = {"DB_PASSWORD": "x", "API_TOKENS_FILE": f"'ci:write:{tmp_path}/my ci'"}
     (token,) = Config.from_environment(environ).tokens
     assert token == Token.of("ci", "write", "s3cret-0123456789")
 
@@ -160,6 +160,6 @@ def test_wrong_tokens_end_the_start(tmp_path: Path, tokens: str) -> None:
     (tmp_path / "odd").write_text("s3cret-é-0123456789")
     (tmp_path / "spaced").write_text("s3cret-0123 456789")
     files = {name: tmp_path / name for name in ("good", "short", "odd", "spaced", "missing")}
-    with pytest.raises(ConfigError, match="^API_TOKENS") as caught:
-        Config.from_environment({"DB_PASSWORD": "x", "API_TOKENS": tokens.format(**files)})
+    with pytest.raises(ConfigError, match="^API_TOKENS_FILE") as caught:
+        Config.from_environment({"DB_PASSWORD": "x", "API_TOKENS_FILE": tokens.format(**files)})
     assert "s3cret" not in str(caught.value)

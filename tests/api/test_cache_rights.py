@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import shlex
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
 from redis import Redis
 from redis.exceptions import AuthenticationError, NoPermissionError
+from tasks_api.cache.redis import COMMANDS, KEYS
 
 from tests.api.servers import MakeClient, RedisServer, wait_for
 from tests.support.composing import rendered
 from tests.support.resolving import dev_values
 
 PASSWORD = " a \"quo'ted\\ päss:$x #y `id` ½ ª ﬁ é🎉 مرحبا "
+ACL = "templates/secrets/cache-redis/users.acl.j2"
+VERIFICATION = {"ttl", "getrange"}
+"""What verification looks at the cached values with."""
 HEALTHY = {"api": "healthy", "database": "healthy", "cache": "healthy"}
 
 
@@ -84,6 +90,83 @@ def test_everything_the_api_does_is_allowed(
     assert client.post("/cache/clear").status_code == 200
     assert user.get("all_tasks") is None
     assert "Cache refuses" not in capsys.readouterr().err
+
+
+def sent(server: RedisServer, act: Callable[[], object]) -> list[list[str]]:
+    """Return the commands, those inside scripts included, that a server gets while `act` runs."""
+    with Redis(port=server.port, decode_responses=True) as other, other.monitor() as monitor:
+        act()
+        other.echo("that is all")
+        seen: list[list[str]] = []
+        while not seen or seen[-1][0] != "ECHO":
+            seen.append(shlex.split(monitor.next_command()["command"]))
+    return [[words[0].upper(), *words[1:]] for words in seen[:-1]]
+
+
+def test_the_list_in_the_code_is_what_is_sent(
+    make_client: MakeClient, redis_server: RedisServer, redis: Redis
+) -> None:
+    """Otherwise health could not tell what is refused, and `users.acl.j2` would lack something."""
+
+    def use() -> None:
+        client = make_client()
+        wait_for(lambda: client.get("/tasks").json["source"] == "cache", "a cached list")
+        client.get("/tasks/1")
+        client.put("/tasks/1", json={"title": "new"})
+        redis.zadd("task:1:fence", {"a writer that died": 1})
+        client.get("/tasks/1")
+        client.get("/cache/stats")
+
+    by_hand = {"ECHO", "FLUSHALL", "CLIENT", "SELECT", "HELLO"}
+    found = [command for command in sent(redis_server, use) if command[0] not in by_hand]
+    listed = {command[0] for command in COMMANDS}
+    assert {command[0] for command in found} == listed
+    keyed = [command[1] for command in found if command[0] in {"GET", "SET", "DEL", "ZADD", "ZREM"}]
+    assert [key for key in keyed if not any(fnmatchcase(key, pattern) for pattern in KEYS)] == []
+
+
+def test_users_acl_allows_what_is_sent_and_no_more(guarded: GuardedRedis) -> None:
+    text = (guarded.folder / "users.acl").read_text(encoding="utf-8")
+    [words] = [line.split() for line in text.splitlines() if line.startswith("user tasks_api ")]
+    allowed = {word[1:].partition("|")[0] for word in words if word.startswith("+")}
+    keys = {word[1:] for word in words if word.startswith("~")}
+    needed = {command[0].lower() for command in COMMANDS} | VERIFICATION
+    place = f"{ACL}, beside COMMANDS and KEYS of cache/redis.py,"
+    assert needed - allowed == set(), f"{place} lacks these commands"
+    assert allowed - needed == set(), f"{place} allows these commands, which nothing sends"
+    assert keys == set(KEYS), f"{place} names other keys"
+
+
+@pytest.mark.parametrize("command", ["flushdb", "get", "evalsha", "zadd", "info", "ping"])
+def test_a_refused_command_is_loud(
+    make_client: MakeClient, redis: Redis, command: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    rights = ("on", ">x", "~*", "+@all", f"-{command}")
+    redis.execute_command("ACL", "SETUSER", "limited", *rights)
+    client = make_client(redis_user="limited", redis_password="x")
+    for _ in range(2):
+        health = client.get("/health")
+        degraded = HEALTHY | {"status": "degraded", "cache": f"refused: {command}"}
+        assert (health.status_code, health.json) == (200, degraded)
+    assert capfd.readouterr().out.count(f"WARNING Cache refuses to this user: {command}\n") == 1
+    assert client.get("/tasks").status_code == 200
+    assert client.put("/tasks/1", json={"title": "new"}).status_code == 200
+    redis.execute_command("ACL", "SETUSER", "limited", f"+{command}")
+    assert client.get("/health").json == HEALTHY
+    wait_for(lambda: client.get("/tasks").json["source"] == "cache", "a cached list")
+
+
+@pytest.mark.parametrize("command", ["info", "ping"])
+def test_a_refused_command_that_no_task_needs_leaves_the_cache_in_use(
+    make_client: MakeClient, redis: Redis, command: str
+) -> None:
+    redis.execute_command("ACL", "SETUSER", "limited", "on", ">x", "~*", "+@all", f"-{command}")
+    client = make_client(redis_user="limited", redis_password="x")
+    wait_for(lambda: client.get("/tasks").json["source"] == "cache", "a cached list")
+    assert client.put("/tasks/1", json={"title": "new"}).status_code == 200
+    assert client.get("/cache/stats").status_code == (503 if command == "info" else 200)
+    assert client.get("/tasks").json["source"] == "database"
+    assert client.get("/tasks").json["source"] == "cache"
 
 
 def test_after_a_restart_of_redis_it_is_used_again(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 
 import pytest
-from tasks_api.http import client_address
 from tasks_api.http.client_address import ClientAddresses
 
 from tests.api.servers import ApiProcess
@@ -15,16 +14,15 @@ FORGED = "203.0.113.66"
 CLIENT = "198.51.100.7"
 
 
-def begin(proxies: tuple[str, ...], peer: str, said: str | None = None) -> str:
+def address_of(proxies: tuple[str, ...], peer: str, said: str | None = None) -> str:
     environ = {"REMOTE_ADDR": peer} | ({} if said is None else {"HTTP_X_FORWARDED_FOR": said})
-    return ClientAddresses(proxies).begin(environ)
+    return ClientAddresses(proxies).of(environ)
 
 
 @pytest.mark.parametrize("said", [None, FORGED, f"{FORGED}, {FORGED}", "", "nonsense"])
 @pytest.mark.parametrize("proxies", [(), (PROXY,), ("10.0.0.0/8",), ("nowhere.invalid",)])
 def test_nobody_but_a_proxy_is_believed(proxies: tuple[str, ...], said: str | None) -> None:
-    assert begin(proxies, CLIENT, said) == CLIENT
-    assert client_address.current.get() == CLIENT
+    assert address_of(proxies, CLIENT, said) == CLIENT
 
 
 @pytest.mark.parametrize("proxies", [(PROXY,), ("10.0.0.0/8",), ("2001:db8::/32", "10.1.2.3/32")])
@@ -45,7 +43,7 @@ def test_nobody_but_a_proxy_is_believed(proxies: tuple[str, ...], said: str | No
 def test_a_proxy_is_believed_about_its_own_peer_only(
     proxies: tuple[str, ...], said: str | None, client: str
 ) -> None:
-    assert begin(proxies, PROXY, said) == client
+    assert address_of(proxies, PROXY, said) == client
 
 
 @pytest.mark.parametrize(
@@ -58,7 +56,7 @@ def test_a_proxy_is_believed_about_its_own_peer_only(
     ],
 )
 def test_a_peers_port_is_no_part_of_its_address(peer: str, address: str) -> None:
-    assert begin((), peer) == address
+    assert address_of((), peer) == address
 
 
 def test_a_name_is_looked_up_again_for_a_peer_that_is_new(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,7 +72,7 @@ def test_a_name_is_looked_up_again_for_a_peer_that_is_new(monkeypatch: pytest.Mo
     addresses = ClientAddresses(("edge",))
 
     def ask(peer: str) -> str:
-        return addresses.begin({"REMOTE_ADDR": peer, "HTTP_X_FORWARDED_FOR": CLIENT})
+        return addresses.of({"REMOTE_ADDR": peer, "HTTP_X_FORWARDED_FOR": CLIENT})
 
     assert [ask(PROXY), ask(PROXY), ask("127.0.0.1")] == [CLIENT, CLIENT, "127.0.0.1"]
     assert asked == ["edge"]

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tasks_api.config import Config, ConfigError
 
 from tests.api.servers import PASSWORD
+from tests.support.composing import rendered
+from tests.support.resolving import dev_values
 
 SECRET = "s3cret-v4lue"
+SETTINGS = Path(__file__).parents[2] / "inventories/group_vars/all"
+WITHOUT_SETTING = {
+    "API_HOST",  # all of a container's addresses
+    "DB_CONNECT_TIMEOUT_SECONDS",
+    "DB_POOL_WAIT_SECONDS",
+    "DB_STATEMENT_TIMEOUT_SECONDS",
+}
+"""What only `api_environment` changes."""
 
 
 def test_defaults_are_the_seeds_without_its_password() -> None:
@@ -100,10 +112,12 @@ def test_any_variable_from_a_file(tmp_path: Path) -> None:
     + [
         ("API_WORKERS", "0"),
         ("API_HOST", "localhost"),
-        ("API_THREADS", "65"),
+        ("API_THREADS", "0"),
+        ("API_THREADS", "3000000000"),
+        ("DB_STATEMENT_TIMEOUT_SECONDS", "2147484"),
         ("DB_POOL_SIZE", "0"),
     ]
-    + [("MAX_BODY_BYTES", "1"), ("DB_HOST", ""), ("DB_PASSWORD", ""), ("LOG_LEVEL", "LOUD")]
+    + [("MAX_BODY_BYTES", "0"), ("DB_HOST", ""), ("DB_PASSWORD", ""), ("LOG_LEVEL", "LOUD")]
     + [("CORS_ORIGINS", value) for value in ("a.example", "https://a.example/x", "ftp://a", "null")]
     + [("LOG_FORMAT", "xml")]
     + [("DB_PASSWORD", f"{SECRET}\0"), ("DB_PASSWORD", f"{SECRET}\nx"), ("DB_USER", "\x7f")]
@@ -148,3 +162,37 @@ def test_passwords_do_not_show_in_a_printed_config() -> None:
 def test_a_redis_user_without_a_password() -> None:
     with pytest.raises(ConfigError, match=r"^REDIS_USER is set, and neither REDIS_PASSWORD nor"):
         Config.from_environment({"DB_PASSWORD": SECRET, "REDIS_USER": "u"})
+
+
+class Read(dict[str, str]):
+    """An environment that notes the names of the variables that are asked for."""
+
+    def __init__(self) -> None:
+        super().__init__(DB_PASSWORD="x")
+        self.names: set[str] = set()
+
+    def get(self, name: str, default: object = None) -> Any:
+        self.names.add(name)
+        return super().get(name, default)  # type: ignore[call-overload]
+
+
+def test_what_the_generator_sets_is_read_and_what_is_read_is_set() -> None:
+    read = Read()
+    Config.from_environment(read)
+    names = {name.removesuffix("_FILE") for name in read.names}
+    values = dev_values(
+        cache_user="tasks_api",
+        cache_password="x",
+        secrets_delivery="file",
+        api_auth="token",
+        api_tokens={"admin": "admin"},
+        api_cors_origins=["https://a.example"],
+        edge_enabled=True,
+    )
+    content = rendered(values)["env/api-web.env"].content.decode()
+    rendered_names = {line.partition("=")[0] for line in content.splitlines()}
+    found = {name.removesuffix("_FILE") for name in rendered_names}
+    settings = "".join(file.read_text(encoding="utf-8") for file in SETTINGS.glob("*.yml"))
+    found |= set(re.findall(r"^# @schema .*\bvariable: ([A-Z_]+)", settings, re.MULTILINE))
+    assert found - names == set(), "is set, but config.py does not read it"
+    assert names - found == WITHOUT_SETTING, "config.py reads it, but nothing sets it"

@@ -8,10 +8,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from flask.testing import FlaskClient
+from tasks_api.tasks.models import NAMES
 
 from tests.api.servers import MakeClient, Sql
 
-FIELDS = ["id", "title", "description", "status", "created_at", "updated_at"]
+FIELDS = list(NAMES)
 SEED = [
     (1, "Setup Docker Environment", "Configure all containers and networks", "completed"),
     (2, "Create Flask API", "Develop REST API with CRUD operations", "in_progress"),

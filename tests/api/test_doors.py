@@ -55,7 +55,7 @@ def test_no_spelling_opens_a_door(
     for scope, secret in SECRETS.items():
         (tmp_path / scope).write_text(secret)
     clients = " ".join(f"the_{scope}:{scope}:{tmp_path}/{scope}" for scope in SCOPES)
-    guarded.start(**api_environment, API_TOKENS=clients, API_PUBLIC_READS=public_reads)
+    guarded.start(**api_environment, API_TOKENS_FILE=clients, API_PUBLIC_READS=public_reads)
     connection = guarded.connect()
 
     def ask(method: str, target: str, token: str | None) -> tuple[int, str]:

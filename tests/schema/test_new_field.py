@@ -1,4 +1,4 @@
-"""A newcomer adds a field to a task: a migration and one line in one model, and nothing else."""
+"""A newcomer adds a field to a task: a migration and one declaration in one model, and nothing else."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ import pytest
 from tests.api.servers import API_SOURCE, ApiProcess, Postgres
 
 MIGRATION = "ALTER TABLE tasks ADD COLUMN priority integer NOT NULL DEFAULT 3"
-FIELD = "    priority: Annotated[int, Meta(description='A whole number from 1 to 5.', ge=1, le=5)] = 3\n"
+FIELD = "    priority: Annotated[int, Meta(description='A whole number from 1 to 5.', ge=1, le=5{})] = 3\n"
+NOT_A_FILTER, IS_A_FILTER = FIELD.format(""), FIELD.format(", extra=FILTER")
 LAST = "    updated_at: Moment\n"
 
 
@@ -27,7 +28,7 @@ def test_a_new_field_is_in_everything(
     database: str,
     tmp_path: Path,
 ) -> None:
-    source = with_field(tmp_path, FIELD)
+    source = with_field(tmp_path, NOT_A_FILTER)
     postgres.execute(MIGRATION, database)
     api.start(**api_environment, PYTHONPATH=str(source))
     ask = asking(api)
@@ -47,6 +48,7 @@ def test_a_new_field_is_in_everything(
     assert ask("POST", "/tasks", {"title": "t", "priority": 6})["error"]["fields"] == {
         "priority": "Must be a whole number from 1 to 5."
     }
+    assert ask("GET", "/tasks?priority=3")["error"]["fields"] == {"priority": "Is not known here."}
     schemas = ask("GET", "/openapi.json")["components"]["schemas"]
     described = {
         "type": "integer",
@@ -59,6 +61,30 @@ def test_a_new_field_is_in_everything(
     for name in ("NewTask", "TaskChanges"):
         assert schemas[name]["properties"]["priority"] == described
         assert "priority" not in schemas[name]["required"]
+
+
+def test_a_new_field_that_is_a_filter(
+    api: ApiProcess,
+    api_environment: dict[str, str],
+    postgres: Postgres,
+    database: str,
+    tmp_path: Path,
+) -> None:
+    source = with_field(tmp_path, IS_A_FILTER)
+    postgres.execute(MIGRATION, database)
+    api.start(**api_environment, PYTHONPATH=str(source))
+    ask = asking(api)
+
+    created = ask("POST", "/tasks", {"title": "t", "priority": 5})["task"]
+    assert ask("GET", "/tasks?priority=5")["tasks"] == [created]
+    assert ask("GET", "/tasks?priority=3&status=pending")["count"] == 1
+    assert ask("GET", "/tasks?priority=6")["error"]["fields"] == {
+        "priority": "Must be a whole number from 1 to 5."
+    }
+    parameters = ask("GET", "/openapi.json")["paths"]["/tasks"]["get"]["parameters"]
+    [described] = [one for one in parameters if one["name"] == "priority"]
+    assert described["in"] == "query"
+    assert described["schema"] == {"type": "integer", "minimum": 1, "maximum": 5}
 
 
 @pytest.mark.parametrize("kind", ["int", "Annotated[int, Meta(ge=1)]"])

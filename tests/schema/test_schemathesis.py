@@ -43,7 +43,7 @@ def test_answers_to_who_has_a_token_and_who_has_none_are_as_described(
 ) -> None:
     secret = tmp_path / "admin"
     secret.write_text(TOKEN, encoding="utf-8")
-    tokens = {"API_TOKENS": f"ops:admin:{secret}", "API_PUBLIC_READS": "false"}
+    tokens = {"API_TOKENS_FILE": f"ops:admin:{secret}", "API_PUBLIC_READS": "false"}
     api.start(**api_environment, **tokens, LOG_LEVEL="WARNING")
     # As its own setting: a header given on the command line would be sent where none is meant to be.
     run(api, tmp_path, 100, f'[auth.openapi.bearer]\nbearer = "{TOKEN}"\n')

@@ -107,7 +107,7 @@ class Config:
             api_workers=env.number("API_WORKERS", cls.api_workers),
             api_threads=threads,
             max_body_bytes=env.number("MAX_BODY_BYTES", cls.max_body_bytes),
-            tokens=env.tokens("API_TOKENS"),
+            tokens=env.tokens("API_TOKENS_FILE"),
             public_reads=env.choice("API_PUBLIC_READS", "true", ("true", "false")) == "true",
             cors_origins=env.origins("CORS_ORIGINS"),
             trusted_proxies=env.hosts("TRUSTED_PROXIES"),
@@ -186,7 +186,7 @@ class Reader:
         raise ConfigError(f"{name} must be one of {', '.join(allowed)}")
 
     def tokens(self, name: str) -> tuple[Token, ...]:
-        """``NAME:SCOPE:FILE``, separated by spaces; without any, no token is asked for.
+        """``NAME:SCOPE:FILE``, separated by spaces, where FILE holds the token; without any, none is asked for.
 
         A path with a space in it is quoted as for a shell.
         """

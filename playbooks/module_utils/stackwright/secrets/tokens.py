@@ -16,7 +16,7 @@ def secret_of(name: str) -> str:
 
 
 def token_files(tokens: Mapping[str, str], folder: str) -> str:
-    """What API_TOKENS says: NAME:SCOPE:FILE of each, quoted as for a shell where a path needs it."""
+    """What API_TOKENS_FILE says: NAME:SCOPE:FILE of each, quoted as for a shell where a path needs it."""
     entries = (
         f"{name}:{scope}:{folder}/{secret_of(name)}" for name, scope in sorted(tokens.items())
     )

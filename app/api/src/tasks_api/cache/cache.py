@@ -69,6 +69,7 @@ class TaskCache:
         self._coherence = Coherence(self._link, lambda: announce(database))
         self._listener = InvalidationListener(database, self._coherence)
         self._known: dict[str, Known] = {}
+        self._refused: list[str] = []
         self._coherence.settled.wait(_START_SECONDS)
 
     def fetch(
@@ -131,10 +132,14 @@ class TaskCache:
     def refused(self) -> list[str] | None:
         """The commands that Redis refuses to this user and the API needs; None if it does not answer."""
         try:
-            return self._link.refused()
+            refused = self._link.refused()
         except RedisError as error:
             self._coherence.lost(error)
             return None
+        if refused != self._refused:
+            self._refused = refused
+            _logger.warning("Cache refuses to this user: %s", ", ".join(refused) or "nothing more")
+        return refused
 
     def close(self) -> None:
         """Stop the threads beside the cache."""

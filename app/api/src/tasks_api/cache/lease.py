@@ -120,7 +120,7 @@ class LeaseCache:
 
     def read(self, key: str) -> Found | Lease | Absent:
         """READ the value under `key`."""
-        # Mostly there is one, and scripts copy what they return: a long list costs five times this.
+        # Mostly there is one, and scripts copy what they return, which is slow for a long list.
         value = self._link.call("GET", key)
         if value is not None:
             return Found(value)

@@ -55,8 +55,8 @@ def task_key(task_id: int) -> str:
 class RedisLink:
     """Sends commands over the current thread's own connection.
 
-    redis-py's client costs twice as much as its connection, for a pool and for retries, and neither
-    is wanted: by default it waits 3.3 s for a server that refuses, and 59 s for one that hangs.
+    redis-py's client adds a pool and retries to its connection, and neither is wanted: by default it
+    waits for seconds where the server refuses, and for a minute where it hangs.
     """
 
     def __init__(self, config: Config) -> None:

@@ -11,6 +11,7 @@ import hmac
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Literal
 
 from tasks_api.errors import ApiError
@@ -47,25 +48,20 @@ class Token:
 class Unauthorized(ApiError):
     """401: no token, or none that is known."""
 
-    def __init__(self) -> None:
-        super().__init__(
-            401,
-            "unauthorized",
-            "A valid token is needed: Authorization: Bearer …",
-            headers={"WWW-Authenticate": "Bearer"},
-        )
+    status, code = 401, "unauthorized"
+    message = "A valid token is needed: Authorization: Bearer …"
+    headers = MappingProxyType({"WWW-Authenticate": "Bearer"})
 
 
 class Forbidden(ApiError):
     """403: the token lacks the scope for this."""
 
+    status, code = 403, "forbidden"
+
     def __init__(self, scope: str) -> None:
-        super().__init__(
-            403,
-            "forbidden",
-            f"The token needs the scope {scope}.",
-            headers={"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{scope}"'},
-        )
+        super().__init__(f"The token needs the scope {scope}.")
+        said = f'Bearer error="insufficient_scope", scope="{scope}"'
+        self.headers = {"WWW-Authenticate": said}
 
 
 def needed_scope(declared: Declared, public_reads: bool) -> str | None:

@@ -145,7 +145,7 @@ class Middleware:
     def _declared(self) -> Declared | None:
         """What the route of the current request declares, if there is one.
 
-        That a path which is open for other methods has not this one is no secret either.
+        It is no secret either that a path which is open for other methods does not take this one.
         """
         rule, error = flask_request.url_rule, flask_request.routing_exception
         if isinstance(error, MethodNotAllowed) and error.valid_methods:
@@ -168,22 +168,21 @@ class Middleware:
 class BadHost(ApiError):
     """400: no header Host, several, or none that could be one."""
 
-    def __init__(self) -> None:
-        super().__init__(400, "bad_host", "The request must have one Host header, which is valid.")
+    status, code = 400, "bad_host"
+    message = "The request must have one Host header, which is valid."
 
 
 class UnknownMethod(ApiError):
     """501: no method that anything here could have. Methods are told apart by case."""
 
-    def __init__(self) -> None:
-        super().__init__(501, "unknown_method", "There is no such method here.")
+    status, code, message = 501, "unknown_method", "There is no such method here."
 
 
 class UnknownCoding(ApiError):
     """501: the body is coded for transfer in a way that is not undone here."""
 
-    def __init__(self) -> None:
-        super().__init__(501, "unknown_transfer_coding", "There is no such Transfer-Encoding here.")
+    status, code = 501, "unknown_transfer_coding"
+    message = "There is no such Transfer-Encoding here."
 
 
 def _require_wellformed(environ: Environ) -> None:

@@ -23,7 +23,7 @@ from tasks_api.tasks.validation import NOT_ACCEPTABLE, printable
 _MOST_PARAMETERS = 100
 
 BODY_ERRORS = (
-    Malformed("The request body is not valid JSON."),
+    Malformed(),
     BodyTooLarge(),
     UnsupportedMediaType(),
 )
@@ -95,7 +95,7 @@ def _decode(data: bytes) -> object:
     except RecursionError:
         raise Malformed("The request body is nested too deeply.") from None
     except ValueError:  # JSONDecodeError, or an integer beyond Python's 4,300 digits
-        raise Malformed("The request body is not valid JSON.") from None
+        raise Malformed() from None
 
 
 def _distinct(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -30,13 +30,11 @@ _SECOND = 1_000_000_000
 class TooManyRequests(ApiError):
     """429: the client asks too often; `seconds` is when to come back."""
 
+    status, code, message = 429, "too_many_requests", "This client asks too often."
+
     def __init__(self, seconds: int) -> None:
-        super().__init__(
-            429,
-            "too_many_requests",
-            "This client asks too often.",
-            headers={"Retry-After": str(seconds)},
-        )
+        super().__init__()
+        self.headers = {"Retry-After": str(seconds)}
 
 
 class ClientRate:

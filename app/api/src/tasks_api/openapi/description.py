@@ -1,8 +1,8 @@
 """OpenAPI 3.1 of the API, from its routes, its views' docstrings and the declarations they name.
 
 msgspec makes the schemas: OpenAPI 3.1 is JSON Schema 2020-12, which is what it writes. (Considered:
-flask-smorest and APIFlask check a small body in ten times the time, and flask-openapi3 brings
-pydantic, 10 MB on disk and 17 MB in every worker; msgspec takes 0.7 MB and 2 MB.)
+flask-smorest and APIFlask take much longer to check a body, flask-openapi3 brings pydantic, which
+takes much memory in every worker.)
 """
 
 from __future__ import annotations

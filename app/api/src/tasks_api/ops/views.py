@@ -6,7 +6,7 @@ from flask import Blueprint
 
 from tasks_api import __version__
 from tasks_api.db.database import Database
-from tasks_api.errors import RETRY_AFTER_SECONDS, Unavailable
+from tasks_api.errors import RETRY_LATER, Unavailable
 from tasks_api.http.messages import JSON, Response, current
 from tasks_api.openapi import description
 from tasks_api.openapi.operations import describe, endpoints
@@ -50,8 +50,7 @@ def health() -> Response:
     refused = services.cache.refused()
     cache = _state(refused == [])
     if not _serves_tasks(services.database):
-        retry = {"Retry-After": str(RETRY_AFTER_SECONDS)}
-        return Response.of(Health("healthy", cache, "unhealthy"), 503, retry)
+        return Response.of(Health("healthy", cache, "unhealthy"), 503, RETRY_LATER)
     if refused:
         said = f"refused: {', '.join(refused)}"
         return Response.of(DegradedHealth("degraded", "healthy", said, "healthy"))

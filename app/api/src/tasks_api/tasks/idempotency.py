@@ -38,8 +38,8 @@ _FIND = "SELECT request, (task->>'id')::integer, task::text FROM idempotency_key
 class KeyReused(ApiError):
     """422: the key was used for another task, as the draft has it."""
 
-    def __init__(self) -> None:
-        super().__init__(422, "idempotency_key_reused", f"This {HEADER} was used for another task.")
+    status, code = 422, "idempotency_key_reused"
+    message = f"This {HEADER} was used for another task."
 
 
 class Created(NamedTuple):

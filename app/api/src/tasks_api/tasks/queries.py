@@ -41,10 +41,8 @@ class Task(NamedTuple):
 class VersionMismatch(ApiError):
     """412: it is of no version that the client named in If-Match, or of one in If-None-Match."""
 
-    def __init__(self) -> None:
-        super().__init__(
-            412, "version_mismatch", "It is not of the version that was asked for: read it again."
-        )
+    status, code = 412, "version_mismatch"
+    message = "It is not of the version that was asked for: read it again."
 
 
 def list_tasks(database: Database) -> bytes:

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tasks_api.errors import RETRY_AFTER_SECONDS, ApiError
+from tasks_api.errors import RETRY_LATER, ApiError
 from tasks_api.server.concurrency import TURNS, NoRoom
 
 _SOON_SECONDS = 0.05
@@ -21,13 +21,8 @@ _SOON_SECONDS = 0.05
 class TaskLocked(ApiError):
     """503: others are changing the task, and take long."""
 
-    def __init__(self) -> None:
-        super().__init__(
-            503,
-            "task_locked",
-            "The task is being changed by others at the moment.",
-            headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
-        )
+    status, code, headers = 503, "task_locked", RETRY_LATER
+    message = "The task is being changed by others at the moment."
 
 
 class _Row:

@@ -1,4 +1,4 @@
-"""What every answer has, whoever gave it: the layer ahead of Flask, on and off."""
+"""What every answer has, whoever gave it: the layer around Flask, with the fast path and without."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def without_identity(response: TestResponse) -> tuple[int, dict[str, str], bytes
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "POST"])
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("accepted", ["identity", "gzip"])
-def test_a_hit_is_answered_alike_with_the_layer_and_without(
+def test_a_hit_is_answered_alike_with_the_fast_path_and_without(
     make_client: MakeClient, method: str, path: str, accepted: str
 ) -> None:
     origins = (BROWSER["Origin"],)
@@ -65,7 +65,7 @@ def test_a_hit_is_answered_alike_with_the_layer_and_without(
         ("DELETE", "/tasks/1/", {}, b""),
     ],
 )
-def test_a_write_is_answered_alike_with_the_layer_and_without(
+def test_a_write_is_answered_alike_with_the_fast_path_and_without(
     make_client: MakeClient, method: str, path: str, headers: dict[str, str], body: bytes
 ) -> None:
     found = []
@@ -154,8 +154,8 @@ def test_cors_for_a_named_origin(make_client: MakeClient) -> None:
     assert (allowed.status_code, allowed.data) == (204, b"")
     assert "PUT" in allowed.headers["Access-Control-Allow-Methods"]
     assert "Idempotency-Key" in allowed.headers["Access-Control-Allow-Headers"]
-    stranger = client.get("/tasks", headers={"Origin": "https://evil.example.com"})
-    assert "Access-Control-Allow-Origin" not in stranger.headers
+    unnamed = client.get("/tasks", headers={"Origin": "https://evil.example.com"})
+    assert "Access-Control-Allow-Origin" not in unnamed.headers
 
 
 def test_cors_for_everybody(make_client: MakeClient) -> None:
