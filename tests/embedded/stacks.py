@@ -9,17 +9,16 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
 from stackwright import layout
 from stackwright.runtimes.embedded import commands
 from stackwright.runtimes.embedded.folder import Folder
-from stackwright.runtimes.embedded.start import Outcome, start
-from stackwright.runtimes.embedded.status import Row, status
-from stackwright.runtimes.embedded.stop import stop
+from stackwright.runtimes.embedded.health import Row, status
+from stackwright.runtimes.embedded.lifecycle import Outcome, start, stop
 
 SECONDS = 60.0
 PLAYBOOK = str(Path(sys.executable).with_name("ansible-playbook"))
@@ -98,11 +97,7 @@ class Stack:
     def all_pids(self) -> list[int]:
         """supervisord and everything below it."""
         own = int((self.folder.run / "supervisord.pid").read_text())
-        family, grown = [own], True
-        while grown:
-            children = [pid for pid in _pids() if _parent(pid) in family and pid not in family]
-            family, grown = family + children, bool(children)
-        return family
+        return [own, *(child.pid for child in psutil.Process(own).children(recursive=True))]
 
     def request(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
@@ -145,20 +140,10 @@ def _output(command: list[str], environment: dict[str, str]) -> str:
     return done.stdout.removesuffix("\n")
 
 
-def _pids() -> Iterator[int]:
-    return (int(name) for name in os.listdir("/proc") if name.isdigit())
-
-
-def _parent(pid: int) -> int:
-    with suppress(OSError):
-        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-    return 0
-
-
 def lives(pid: int) -> bool:
     """Whether a process runs; one that only waits to be collected does not."""
-    with suppress(OSError):
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    with suppress(psutil.NoSuchProcess):
+        return psutil.Process(pid).status() not in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
     return False
 
 
@@ -168,12 +153,9 @@ def kill(pid: int | None) -> None:
 
 
 def listeners(ports: set[int]) -> dict[int, set[str]]:
-    """Addresses in hex, as /proc/net has them, on which each port is listened to."""
+    """Addresses on which each port is listened to."""
     found: dict[int, set[str]] = {port: set() for port in ports}
-    for table in ("tcp", "tcp6"):
-        for line in Path("/proc/net", table).read_text().splitlines()[1:]:
-            fields = line.split()
-            address, port = fields[1].split(":")
-            if fields[3] == "0A" and int(port, 16) in ports:
-                found[int(port, 16)].add(address)
+    for one in psutil.net_connections("tcp"):
+        if one.status == psutil.CONN_LISTEN and one.laddr.port in ports:
+            found[one.laddr.port].add(one.laddr.ip)
     return found

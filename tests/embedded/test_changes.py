@@ -9,8 +9,9 @@ from pathlib import Path
 
 import psycopg2
 import pytest
-from stackwright.runtimes.embedded.daemon import find_daemon
-from stackwright.runtimes.embedded.errors import EmbeddedError, ProgramError
+from stackwright.runtimes.embedded.folder import EmbeddedError, ProgramError
+from stackwright.runtimes.embedded.supervisor import find_daemon
+from stackwright.runtimes.running import find_environment
 
 from tests.embedded.conftest import SECRETS
 from tests.embedded.stacks import SECONDS, Stack, kill, lives
@@ -123,6 +124,17 @@ def test_supervisord_without_its_socket_is_replaced(stack: Stack) -> None:
     stack.folder.socket.unlink()
     assert stack.start().started == SERVICES
     assert find_daemon(stack.folder) not in (daemon, None)
+
+
+def test_a_supervisord_is_found_without_its_pid_file(stack: Stack) -> None:
+    noted = stack.folder.run / "supervisord.pid"
+    pid = noted.read_text()
+    noted.unlink()
+    try:
+        assert find_daemon(stack.folder) == int(pid)
+        assert find_environment(stack.output, "swtest-none").running == ["embedded"]
+    finally:
+        noted.write_text(pid)
 
 
 def test_taken_port_is_found_before_anything_starts(bare: Stack) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from stackwright.runtimes.embedded import staging
-from stackwright.runtimes.embedded.errors import EmbeddedError
+from stackwright.runtimes.embedded.folder import EmbeddedError
 from stackwright.runtimes.embedded.staging import home_of, remove_staging, staging_folder
 
 from tests.api.servers import open_folder

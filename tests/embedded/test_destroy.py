@@ -11,9 +11,8 @@ from pathlib import Path
 import pytest
 from stackwright import layout
 from stackwright.runtimes.embedded.folder import Folder
+from stackwright.runtimes.embedded.lifecycle import start, stop
 from stackwright.runtimes.embedded.staging import staging_folder
-from stackwright.runtimes.embedded.start import start
-from stackwright.runtimes.embedded.stop import stop
 
 from tests.embedded.stacks import PLAYBOOK, SECONDS, lives
 

@@ -95,7 +95,7 @@ def test_a_wrong_password_does_not_get_in(stack: Stack) -> None:
 
 def test_only_loopback_is_listened_on(stack: Stack) -> None:
     ports = {stack.port, stack.port + 10000, stack.port + 20000}
-    assert listeners(ports) == {port: {"0100007F"} for port in ports}
+    assert listeners(ports) == {port: {"127.0.0.1"} for port in ports}
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has privileges to give up")

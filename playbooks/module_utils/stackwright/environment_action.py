@@ -23,8 +23,8 @@ from .rendering.compose_file import ComposeFileError
 from .rendering.tree import RenderError
 from .run_memory import MEMORY
 from .runtimes.compose.engine import SilentEngineError
-from .runtimes.embedded.errors import EmbeddedError
-from .runtimes.embedded.unprivileged import UnprivilegedError
+from .runtimes.embedded.folder import EmbeddedError
+from .runtimes.embedded.processes import UnprivilegedError
 from .secrets.masking import Masker
 from .settings.problems import Problem, RefusedError
 from .settings.resolve import Resolution, look_at_environment, made_of

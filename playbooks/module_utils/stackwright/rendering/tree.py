@@ -21,8 +21,8 @@ import jinja2
 
 from .. import layout
 from ..images.references import Image
+from ..runtimes.embedded.processes import process_user
 from ..runtimes.embedded.staging import home_of
-from ..runtimes.embedded.unprivileged import process_user
 from ..secrets.tokens import PREFIX as TOKEN
 from ..settings.catalogue import start_order
 from ..settings.sizes import size_in_bytes

@@ -1,13 +1,12 @@
 """What there is of an environment on its host: what runs, what is left, and what cannot be told.
 
-An embedded environment is seen in /proc. Containers only the engine knows, and it may not answer: a record of what was
-started then says whether that matters. Silence is never taken for absence.
+An embedded environment is seen by its processes. Containers only the engine knows, and it may not answer: a record of
+what was started then says whether that matters. Silence is never taken for absence.
 """
 
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,9 +14,9 @@ from ..output.manifest import read_manifest
 from ..output.write import replace_file
 from .compose.engine import SilentEngineError, advice, ask_engine
 from .embedded.folder import Folder
-from .embedded.stop import stop
+from .embedded.lifecycle import stop
+from .embedded.supervisor import find_daemon
 
-SUPERVISOR_PID = "embedded/run/supervisord.pid"
 RECORD = "started.json"
 RUNNING = {"running", "restarting", "paused"}
 
@@ -39,18 +38,6 @@ class Presence:
     silence: str = ""
     unknown: bool = False
     advice: str = ""
-
-
-def embedded_runs(output_dir: Path) -> bool:
-    """Whether the environment's supervisord lives; a pid file left by a power cut does not count."""
-    try:
-        pid = int((output_dir / SUPERVISOR_PID).read_text())
-        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-    except (OSError, ValueError):
-        return False
-    return any(word.endswith(b"supervisord") for word in words) and os.fsencode(
-        output_dir
-    ) in b" ".join(words)
 
 
 def started_runtimes(output_dir: Path) -> list[str]:
@@ -89,7 +76,7 @@ def find_environment(output_dir: Path, project: str) -> Presence:
         silence, unknown = str(silent), not silent.absent
         fix = advice(silent.denied, unknown)
     folder = Folder(output_dir / "embedded")
-    processes, started = embedded_runs(output_dir), started_runtimes(output_dir)
+    processes, started = find_daemon(folder) is not None, started_runtimes(output_dir)
     ended = "compose" not in started and any((folder.root / "logs").glob("*.log"))
     return Presence(
         running=_named(processes, bool(RUNNING & set(states))),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import os
 import signal
+import socket
+import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,17 +19,16 @@ from hypothesis import strategies as st
 from stackwright import layout
 from stackwright.runtimes.embedded import commands
 from stackwright.runtimes.embedded.database import password_line
-from stackwright.runtimes.embedded.errors import EmbeddedError
-from stackwright.runtimes.embedded.fingerprint import fingerprint
-from stackwright.runtimes.embedded.folder import Folder
-from stackwright.runtimes.embedded.logs import last_lines, logs
-from stackwright.runtimes.embedded.ports import check_ports
+from stackwright.runtimes.embedded.folder import EmbeddedError, Folder, last_lines, logs
+from stackwright.runtimes.embedded.health import Row
+from stackwright.runtimes.embedded.lifecycle import check_ports
 from stackwright.runtimes.embedded.processes import Started, boot_id, read_started, start_ticks
-from stackwright.runtimes.embedded.program import Program, load_program
-from stackwright.runtimes.embedded.redis_cli import encode, read_reply
-from stackwright.runtimes.embedded.status import Row
+from stackwright.runtimes.embedded.programs import Program, fingerprint, load_program
+from stackwright.runtimes.embedded.supervisor import Control
 from stackwright.system import run
 from supervisor.options import ServerOptions
+
+from tests.api.servers import RedisServer, free_port, open_folder
 
 TEXT = st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1)
 
@@ -201,26 +201,59 @@ def test_noted_process_is_not_mistaken_for_a_later_one(tmp_path: Path) -> None:
     assert read_started(tmp_path / "x.json") is None
 
 
+def test_a_supervisord_that_hangs_does_not_hang_us() -> None:
+    with socket.socket(socket.AF_UNIX) as silent:
+        path = open_folder() / "supervisor.sock"
+        silent.bind(str(path))
+        silent.listen()
+        with pytest.raises(EmbeddedError, match=f"does not answer at {path}: timed out"):
+            Control(path).stop("api-web", 0.2)
+
+
+@pytest.fixture(scope="module")
+def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    server = RedisServer(tmp_path_factory.mktemp("redis"))
+    server.options = ("--user", "ops", "on", ">two words é", "~*", "+@all")
+    server.start()
+    yield server
+    server.stop()
+
+
+def redis_cli(port: int, *words: str, user: str = "", password: str = "") -> tuple[int, str]:
+    command = [sys.executable, "-I", "-c", commands.REDIS_CLI, "127.0.0.1", str(port), user, *words]
+    done = subprocess.run(command, input=password.encode(), capture_output=True, check=False)
+    return done.returncode, (done.stdout or done.stderr).decode()
+
+
 @pytest.mark.parametrize(
-    ("reply", "lines"),
+    ("words", "printed"),
     [
-        (b"+PONG\r\n", [b"PONG"]),
-        (b":60\r\n", [b"60"]),
-        (b"$-1\r\n", [b""]),
-        (b"$4\r\na\r\nb\r\n", [b"a\r\nb"]),
-        (b"*3\r\n$1\r\na\r\n*1\r\n:7\r\n$-1\r\n", [b"a", b"7", b""]),
-        (b"*0\r\n", [b""]),
-        (b"-ERR unknown command\r\n", [b"ERR unknown command"]),
+        (["PING"], "PONG"),
+        (["TTL", "none"], "-2"),
+        (["GET", "none"], ""),
+        (["ECHO", "a\r\né"], "a\r\né"),
+        (["COMMAND", "GETKEYS", "MSET", "a", "1", "b", "2"], "a\nb"),
+        (["EVAL", "return {1,{'x',{}},false}", "0"], "1\nx\n\n"),
+        (["KEYS", "none*"], ""),
+        (["NONE"], "ERR unknown command 'NONE', with args beginning with: "),
     ],
 )
-def test_redis_replies_are_read(reply: bytes, lines: list[bytes]) -> None:
-    assert read_reply(io.BytesIO(reply)) == lines
+def test_redis_replies_are_printed_as_redis_cli_does(
+    redis: RedisServer, words: list[str], printed: str
+) -> None:
+    assert redis_cli(redis.port, *words) == (0, f"{printed}\n")
 
 
-def test_redis_commands_are_written_and_cut_replies_noticed() -> None:
-    assert encode([b"GET", "é".encode()]) == b"*2\r\n$3\r\nGET\r\n$2\r\n\xc3\xa9\r\n"
-    with pytest.raises(ConnectionError):
-        read_reply(io.BytesIO(b"+PO"))
+def test_redis_asks_for_a_password_and_a_server_that_is_there(redis: RedisServer) -> None:
+    assert redis_cli(redis.port, "ACL", "WHOAMI", user="ops", password="two words é\n") == (
+        0,
+        "ops\n",
+    )
+    code, said = redis_cli(redis.port, "PING", user="ops", password="two words\n")
+    assert said.startswith("WRONGPASS")
+    code, said = redis_cli(free_port(), "PING")
+    assert code == 1
+    assert said.startswith("Could not connect to Redis at 127.0.0.1:")
 
 
 def test_status_line_is_for_people() -> None:

@@ -9,12 +9,12 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from stackwright.runtimes.embedded.unprivileged import (
+from stackwright.runtimes.embedded.processes import (
     UnprivilegedError,
-    open_to_all,
     process_user,
     unprivileged_prefix,
 )
+from stackwright.runtimes.embedded.staging import open_to_all
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root changes its user")
 NOBODY = pwd.getpwnam("nobody").pw_uid

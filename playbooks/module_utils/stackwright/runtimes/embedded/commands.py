@@ -12,12 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from ...secrets.tokens import token_file
-from .binaries import SYSTEM_PATH, postgres_tools
 from .database import connection
-from .folder import Folder
-from .logs import size_of
-from .probes import HOST
-from .program import load_program
+from .folder import OWN_LOG, Folder, size_of
+from .programs import HOST, SYSTEM_PATH, load_program, postgres_tools
 
 LOG_LINES = "50"
 # The last lines of a file as far as they are beyond a size; of all of it where it was rotated meanwhile.
@@ -25,6 +22,33 @@ TAIL = """
 [ -f "$0" ] || exit 0
 [ "$(wc -c <"$0")" -ge "$1" ] && from=$(($1 + 1)) || from=1
 tail -c "+$from" "$0" | tail -n "$2"
+"""
+# What redis-cli prints where its output is no terminal. Not by redis-py: its import takes 0.1 s, at every command.
+REDIS_CLI = """
+import os, socket, sys
+from hiredis import Reader, pack_command
+
+host, port, user = sys.argv[1:4]
+
+def lines(reply):
+    if isinstance(reply, list):
+        return [line for item in reply for line in lines(item)] or [b""]
+    return [reply if isinstance(reply, bytes) else str("" if reply is None else reply).encode()]
+
+def ask(*command):
+    connection.sendall(pack_command(command))
+    while (reply := reader.gets()) is False:
+        reader.feed(connection.recv(65536) or sys.exit("Redis closed the connection"))
+    return lines(reply)
+
+try:
+    connection, reader = socket.create_connection((host, int(port)), 5), Reader()
+    said = ask("AUTH", user, sys.stdin.buffer.readline().removesuffix(b"\\n")) if user else [b"OK"]
+    if said == [b"OK"]:
+        said = ask(*map(os.fsencode, sys.argv[4:]))
+except OSError as error:
+    sys.exit(f"Could not connect to Redis at {host}:{port}: {error}")
+sys.stdout.buffer.write(b"\\n".join(said) + b"\\n")
 """
 PORTS = {
     "api-web": "api_port",
@@ -49,7 +73,7 @@ def evidence_commands(
     control = [sys.executable, "-I", "-m", "supervisor.supervisorctl", "-c", str(folder.config)]
     tails = {
         f"log of {name}": ["sh", "-c", TAIL, str(log), str(size_of(log) if since else 0), LOG_LINES]
-        for name in (*services, "supervisord")
+        for name in (*services, OWN_LOG)
         for log in (folder.log(name),)
     }
     return {"states": [*control, "status"]} | tails
@@ -67,16 +91,16 @@ def sql(output_dir: str) -> tuple[list[str], dict[str, str]]:
 def redis(output_dir: str) -> list[str]:
     """Argument list of redis-cli, to which a command is appended. Raises EmbeddedError."""
     program = load_program(folder_of(output_dir), "cache-redis")
-    found = shutil.which("redis-cli", path=SYSTEM_PATH)
-    script = Path(
-        program.project, "playbooks/module_utils/stackwright/runtimes/embedded/redis_cli.py"
+    user = program.login.get("user", "")
+    place = (HOST, str(program.port))
+    if found := shutil.which("redis-cli", path=SYSTEM_PATH):
+        words = [found, "-h", place[0], "-p", place[1]]
+        words += ["--user", user, "--askpass"] if user else []
+    else:
+        words = [sys.executable, "-I", "-c", REDIS_CLI, *place, user]
+    return (
+        ["sh", "-c", 'exec "$@" <"$0"', program.login["password_file"], *words] if user else words
     )
-    client = [found] if found else [sys.executable, "-I", str(script)]
-    words = [*client, "-h", HOST, "-p", str(program.port)]
-    if not program.login:
-        return words
-    words += ["--user", program.login["user"], "--askpass"]
-    return ["sh", "-c", 'exec "$@" <"$0"', program.login["password_file"], *words]
 
 
 def access(output_dir: str, services: Sequence[str], settings: Mapping[str, Any]) -> dict[str, Any]:

