@@ -217,6 +217,20 @@ def volumes_of(entry: Mapping[str, Any], prefix: str) -> tuple[Volume, ...]:
     )
 
 
+def variables_of(entry: Mapping[str, Any]) -> set[str]:
+    """The names of all variables that a catalogue entry can give its service, but for those that people add."""
+    names = {*entry.get("environment", {}), entry.get("port_variable", "")}
+    for variables in entry.get("environment_with", {}).values():
+        names |= variables.keys()
+    for prefix in entry.get("connections", {}):
+        names |= {f"{prefix}_HOST", f"{prefix}_PORT"}
+    if isinstance(entry["secrets"], Mapping):
+        names |= set(entry["secrets"].values())
+    if entry.get("role") == "api":
+        names.add(TOKENS_VARIABLE)
+    return names - {""}
+
+
 def variable_text(value: Any) -> str:
     """A setting as a variable: yes and no in lower case, lists with spaces between, what is not set empty."""
     if isinstance(value, bool):
