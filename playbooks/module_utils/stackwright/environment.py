@@ -19,7 +19,7 @@ from .settings.catalogue import start_order
 LOOPBACK, ANYWHERE = "127.0.0.1", "0.0.0.0"
 COMPOSE_SECRETS = "/run/secrets"
 # Lists the files of the API's tokens.
-TOKENS_VARIABLE = "API_CLIENTS"
+TOKENS_VARIABLE = "API_TOKENS"
 HTTPS = 443
 
 
