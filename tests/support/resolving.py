@@ -69,13 +69,18 @@ def _catalogue() -> Any:
     return DataLoader().load_from_file(path, trusted_as_template=True)["stack_services"]
 
 
-def dev_values(**changes: Any) -> dict[str, Any]:
-    """The shipped dev environment's settings as plain data, with some of them replaced, and the catalogue made of them."""
-    values = {**_dev_values(), "build_ca_bundle": "", "build_pip_index_url": ""}
+def changed(values: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    """Settings with some of them replaced, and the catalogue made of them anew."""
     unknown = changes.keys() - values.keys()
     assert not unknown, f"no such settings: {unknown}"
-    values |= changes
+    values = values | changes
     if changes and "stack_services" not in changes:
         templar = Templar(loader=DataLoader(), variables=dict(values))
         values["stack_services"] = plain(templar.template(_catalogue()))
     return values
+
+
+def dev_values(**changes: Any) -> dict[str, Any]:
+    """The shipped dev environment's settings as plain data, with some of them replaced."""
+    shipped = {**_dev_values(), "build_ca_bundle": "", "build_pip_index_url": ""}
+    return changed(shipped, **changes)

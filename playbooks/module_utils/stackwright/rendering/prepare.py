@@ -13,9 +13,9 @@ from ..images.base_images import FOLDER, choose_base_images, stand_ins, used_kin
 from ..images.content_hash import input_files
 from ..images.references import Image, service_images
 from ..output.hosts import Host
+from ..runtimes.base import choose_remote_runtime, choose_runtime
 from ..runtimes.compose.engine import Engine
 from ..runtimes.running import started_runtimes
-from ..runtimes.selection import choose_remote_runtime, choose_runtime
 from ..settings.problems import Problem, RefusedError
 from .rendered_file import PROGRAM, PUBLIC, RenderedFile
 from .tree import render_tree, template_context

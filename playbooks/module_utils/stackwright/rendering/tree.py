@@ -136,9 +136,7 @@ def template_context(
     }
 
 
-def _secret_files(
-    jinja: jinja2.Environment, context: Mapping[str, Any]
-) -> dict[str, RenderedFile]:
+def _secret_files(jinja: jinja2.Environment, context: Mapping[str, Any]) -> dict[str, RenderedFile]:
     """One file per service and secret, as Compose mounts them: for that service's user only.
 
     What is made of secrets (``templates/secrets/<service>/``) is a file always.
@@ -229,7 +227,8 @@ def _for_compose(
 ) -> dict[str, RenderedFile]:
     """The compose file, and the variables and configuration files of its services."""
     environment: Environment = context["environment"]
-    files, mounts = {}, {}
+    files: dict[str, RenderedFile] = {}
+    mounts: dict[str, Any] = {}
     for service in environment.services:
         configuration = _rendered_below(jinja, f"config/{service.name}/", context)
         mounts[service.name] = _mounts(service, environment.project, secrets, configuration)
@@ -268,7 +267,8 @@ def render_tree(
     """
     jinja = _jinja(templates)
     in_compose, embedded = (
-        {**context, "environment": context["environments"][name]} for name in ("compose", "embedded")
+        {**context, "environment": context["environments"][name]}
+        for name in ("compose", "embedded")
     )
     remote = in_compose["environment"].remote
     secrets = _secret_files(jinja, in_compose)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ... import layout
-from ...environment import variables_of
+from ...environment import setting_of, variables_of
 
 CATALOGUE = layout.DEFAULTS / "services.yml"
 PROGRAM = layout.TEMPLATES / "embedded" / "api-web.json.j2"
@@ -35,19 +35,16 @@ def _setting_behind(name: str, entry: Mapping[str, Any], values: Mapping[str, An
     prefix, _, part = name.rpartition("_")
     other = values["stack_services"].get(entry.get("connections", {}).get(prefix), {})
     if part == "PORT" and other:
-        ports = other.get("container_ports", [])[:1]
-        words += [
-            setting
-            for setting, value in values.items()
-            if setting.endswith("_port") and value in ports
-        ]
+        words += [setting_of(values, port, "_port") for port in other.get("container_ports", [])]
     return next((word for word in [*words, name.lower()] if word in values), "")
 
 
 def reserved_variable_problems(values: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     """Refuse every variable of api_environment that the stack sets: (setting, reason, fix) each."""
     entries = values["stack_services"].values()
-    entry = next((entry for entry in entries if entry.get("role") == "api"), {"secrets": []})
+    entry: Mapping[str, Any] = next(
+        (entry for entry in entries if entry.get("role") == "api"), {"secrets": []}
+    )
     reserved = variables_of(entry) | _assigned(PROGRAM).keys()
     found = []
     for name in sorted(values["api_environment"]):
