@@ -28,7 +28,7 @@ def _assigned(path: Path) -> dict[str, str]:
 
 
 def _setting_behind(name: str, entry: Mapping[str, Any], values: Mapping[str, Any]) -> str:
-    """The setting that decides a variable: its secret, the one in its template, or of its name; empty where none does."""
+    """The setting that decides a variable: its secret, the one in its template, or one of its name; or nothing."""
     secrets = entry["secrets"] if isinstance(entry["secrets"], Mapping) else {}
     words = [secret for secret, variable in secrets.items() if variable == name]
     words += re.findall(r"\w+", _assigned(CATALOGUE).get(name, ""))
