@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from stackwright import layout
+from stackwright.environment import volumes_of
 from stackwright.environment_action import EnvironmentAction
 from stackwright.output.hosts import Host
 from stackwright.output.run_lock import THIS_RUN
@@ -76,10 +77,17 @@ class ActionModule(EnvironmentAction):
             return str(self._templar.template(variables[name]))
 
         place = layout.place_of(environment, setting("stack_output_dir"), self.host.remote)
+        services, prefix = variables["stack_services"], setting("stack_container_prefix")
         return place, Names(
             projects=[setting("stack_project")],
-            volumes=[setting("db_volume"), setting("edge_volume")],
-            services=list(variables["stack_services"]),
+            volumes=[
+                volume.name
+                for entry in services.values()
+                for volume in volumes_of(
+                    self._templar.template({"volumes": entry.get("volumes", {})}), prefix
+                )
+            ],
+            services=list(services),
             output=str(place.output),
         )
 

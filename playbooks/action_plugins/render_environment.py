@@ -128,11 +128,15 @@ class ActionModule(EnvironmentAction):
             f"base images {choices['base_images']}: {choices['base_images_reason']}",
         ]
         if applied.is_noop or not self._task.check_mode:
-            self._tell(outcome, values, variables)
+            self._tell(outcome, prepared, values, variables)
         return outcome
 
     def _tell(
-        self, outcome: dict[str, Any], values: dict[str, Any], variables: Mapping[str, Any]
+        self,
+        outcome: dict[str, Any],
+        prepared: Prepared,
+        values: dict[str, Any],
+        variables: Mapping[str, Any],
     ) -> None:
         """Add what later plays need to know, unless only ``rendered_environment`` can say what is wrong."""
         host, environment = self.host, values["stack_environment"]
@@ -142,5 +146,6 @@ class ActionModule(EnvironmentAction):
             return
         secrets = secret_variables(self.schema, variables)
         facts = found_facts(seen, place, self.address, secrets)
-        outcome["ansible_facts"] = {"_stack": current_facts(facts, values, self.schema)}
+        current = current_facts(facts, prepared.environment, values, self.schema)
+        outcome["ansible_facts"] = {"_stack": current}
         outcome["lines"] += caveats(environment, seen)

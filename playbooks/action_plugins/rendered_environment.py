@@ -16,7 +16,7 @@ from typing import Any
 from stackwright import layout
 from stackwright.environment_action import EnvironmentAction
 from stackwright.output.manifest import MANIFEST, RECORD_TYPES
-from stackwright.rendering.prepare import prepare
+from stackwright.rendering.prepare import Prepared, prepare
 from stackwright.settings.patterns import with_members
 from stackwright.settings.resolve import environment_of
 from stackwright.stack_facts import (
@@ -56,21 +56,20 @@ class ActionModule(EnvironmentAction):
         facts = found_facts(seen, place, self.address, secret_variables(schema, variables))
         if current:
             values = self.settings(variables)
-            if reason := self._stale(values, record):
+            prepared = prepare(values, record, host.remote)
+            if reason := self._stale(values, prepared):
                 return {"failed": True, "msg": f"{environment}: {output} {reason}. {advice}"}
-            facts = current_facts(facts, values, self.schema)
+            facts = current_facts(facts, prepared.environment, values, self.schema)
         # Who asks for everything is told of a silent engine at the end, see ``unknown``.
         lines = caveats(environment, seen) if current or not facts["unknown"] else []
         return {"ansible_facts": {"_stack": facts}, "lines": lines}
 
-    def _stale(self, values: dict[str, Any], record: dict[str, Any]) -> str:
+    def _stale(self, values: dict[str, Any], prepared: Prepared) -> str:
         """Why the rendered files are not what the settings ask for, or nothing."""
-        wanted = values["stack_runtime"]
-        if wanted not in ("auto", record["runtime"]):
-            return f"was rendered for the runtime {record['runtime']}, not {wanted}"
-        host = self.host
-        prepared = prepare(values, record, host.remote)
-        found = host.apply(prepared.root, prepared.files, prepared.record)
+        wanted, runtime = values["stack_runtime"], prepared.environment.runtime
+        if wanted not in ("auto", runtime):
+            return f"was rendered for the runtime {runtime}, not {wanted}"
+        found = self.host.apply(prepared.root, prepared.files, prepared.record)
         if found.error:
             return f"cannot be read: {found.error_path}: {found.error}"
         if found.edited:

@@ -13,6 +13,9 @@ from threading import Event
 from typing import Any
 
 import pytest
+from stackwright import layout
+from stackwright.environment import environment_of
+from stackwright.images.references import service_images
 from stackwright.runtimes.embedded import commands
 from stackwright.secrets.masking import Masker
 from stackwright.verification.runner import verify
@@ -60,7 +63,9 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 def target(running: Stack) -> Target:
     """The environment as the module verify_environment sees it."""
     values = dev_values(api_port=PORT)
-    access = commands.access(str(running.output), ["api-web"], values)
+    place = layout.place_of("dev", running.output, remote=False)
+    images = service_images(values, "registry")
+    access = commands.access(environment_of(values, images, place, "embedded"), values)
     return Target(
         environment="dev",
         runtime="embedded",

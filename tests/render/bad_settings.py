@@ -216,15 +216,20 @@ def _together() -> list[Case]:
              "image: a}}", "stack_services", "extra needs ghost, which is unknown", "enable ghost"),
         Case("service_circle", f"stack_services: {{extra: {{{SERVICE.replace('needs: []', 'needs: [extra]')}, "
              "image: a}}", "stack_services", "need each other: extra → extra", "break the circle"),
-        Case("service_ports", f"stack_services: {{one: {{{SERVICE.replace('host_ports: []', 'host_ports: [81]')}, "
-             f"image: a}}, two: {{{SERVICE.replace('host_ports: []', 'host_ports: [81]')}, image: a}}}}",
+        Case("service_ports", f"stack_services: {{one: {{{SERVICE.replace('host_ports: []', 'host_ports: [81], container_ports: [80]')}, "
+             f"image: a}}, two: {{{SERVICE.replace('host_ports: []', 'host_ports: [81], container_ports: [80]')}, image: a}}}}",
              "stack_services", "host port 81 is taken by one and two", "its own port"),
-        Case("service_address", f"stack_services: {{extra: {{{SERVICE.replace('host_ports: []', 'host_ports: [81]')}, "
+        Case("service_address", f"stack_services: {{extra: {{{SERVICE.replace('host_ports: []', 'host_ports: [81], container_ports: [80]')}, "
              "image: a}}", "stack_services.extra", "takes host ports and does not say at which address",
              "add host_address: 127.0.0.1"),
-        Case("service_address_odd", f"stack_services: {{extra: {{{SERVICE.replace('host_ports: []', 'host_ports: [81]')}, "
+        Case("service_address_odd", f"stack_services: {{extra: {{{SERVICE.replace('host_ports: []', 'host_ports: [81], container_ports: [80]')}, "
              "image: a, host_address: 300.0.0.1}}", "stack_services.extra.host_address", "is no valid IPv4 form",
              "127.0.0.1", "300.0"),
+        Case("service_pairs", f"stack_services: {{extra: {{{SERVICE.replace('host_ports: []', 'host_ports: [81, 82], container_ports: [80]')}, "
+             "image: a, host_address: 127.0.0.1}}", "stack_services",
+             "extra has 2 host_ports, 1 container_ports and 1 replicas", "one host port for each port"),
+        Case("service_program", f"stack_services: {{api-web: {{{SERVICE}, image: a}}}}", "stack_services",
+             "api-web has a program, templates/embedded/api-web.json.j2, and no embedded_port", "add its port"),
         Case("service_secret", f"stack_services: {{extra: {{{SERVICE.replace('secrets: []', 'secrets: [api_port]')}, "
              "image: a}}", "stack_services.extra.secrets", "names 'api_port', which is no secret setting",
              "db_password"),

@@ -15,9 +15,14 @@ CATALOGUE = """
     title: Adminer
     enabled: "{{ adminer_enabled }}"
     needs: [banco-dados]
+    container_ports: [8080]
     host_ports: ["{{ adminer_port }}"]
     host_address: 127.0.0.1
     user: "65534:65534"
+    limits: {memory: 128m, cpus: 0.5, pids: 64}
+    health_test: [CMD, "true"]
+    grace_seconds: 10
+    memory_folders: {/tmp: 16}
     secrets: []
     image: "{{ adminer_image }}"
 """
@@ -42,16 +47,7 @@ adminer_enabled: false
 adminer_image: adminer:4
 adminer_port: 8080
 """
-PARTIAL = """{% extends "service.yml.j2" %}
-{% set memory, cpus, pids = "128m", 0.5, 64 %}
-{% set health_test = ["CMD", "true"] %}
-{% set grace_seconds = 10 %}
-{% set memory_folders = {"/tmp": 16} %}
-{% block own %}
-    ports:
-      - "127.0.0.1:{{ adminer_port }}:8080"
-{% endblock %}
-"""
+PARTIAL = '{% extends "service.yml.j2" %}\n'
 PIECES = {
     "catalogue": ("inventories/group_vars/all/services.yml", CATALOGUE, True),
     "schema": ("playbooks/vars/settings.yml", SCHEMA, True),

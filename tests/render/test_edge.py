@@ -13,14 +13,14 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from stackwright.rendering.compose_file import check_schema
-from stackwright.rendering.prepare import prepare, services_in
+from stackwright.rendering.prepare import prepare
 from stackwright.runtimes.compose.commands import access
 from stackwright.settings.problems import RefusedError
 from stackwright.settings.resolve import Resolution
 
 from tests.support.composing import CHOICES, config
 from tests.support.project import ROOT, inventory_of, like_dev
-from tests.support.resolving import look
+from tests.support.resolving import changed, look
 
 FINE = f"""---
 {like_dev("for-tests-only")}
@@ -135,16 +135,16 @@ def test_the_edge_is_as_confined_as_the_others(understood: dict[str, Any]) -> No
 def test_the_api_believes_the_edge_about_clients_and_only_then(values: dict[str, Any]) -> None:
     with_edge = prepare(values, CHOICES).files["env/api-web.env"].content.decode().splitlines()
     assert {"TRUSTED_PROXIES=edge", "CLIENT_RATE=50", "CLIENT_BURST=100"} <= set(with_edge)
-    without = prepare(values | {"edge_enabled": False}, CHOICES).files["env/api-web.env"]
+    without = prepare(changed(values, edge_enabled=False), CHOICES).files["env/api-web.env"]
     assert b"TRUSTED_PROXIES" not in without.content
-    unlimited = prepare(values | {"edge_client_rate": 0}, CHOICES).files["env/api-web.env"]
+    unlimited = prepare(changed(values, edge_client_rate=0), CHOICES).files["env/api-web.env"]
     assert b"TRUSTED_PROXIES=edge" in unlimited.content
     assert b"CLIENT_" not in unlimited.content
 
 
 def test_connections_fit_into_the_memory(values: dict[str, Any], tmp_path: Path) -> None:
     def files(**changes: Any) -> int:
-        rendered = prepare(values | changes, CHOICES).files["docker-compose.yml"]
+        rendered = prepare(changed(values, **changes), CHOICES).files["docker-compose.yml"]
         document = check_schema(rendered.content)
         return int(document["services"]["edge"]["ulimits"]["nofile"])
 
@@ -158,7 +158,7 @@ def test_connections_fit_into_the_memory(values: dict[str, Any], tmp_path: Path)
 
 def test_replicas_are_named_as_docker_names_them(values: dict[str, Any]) -> None:
     assert "to desafio3-web-api-web-1:5000 desafio3-web-api-web-2:5000\n" in caddyfile(values)
-    assert "to api-web:5000\n" in caddyfile(values | {"api_replicas": 1})
+    assert "to api-web:5000\n" in caddyfile(changed(values, api_replicas=1))
 
 
 def test_dev_has_no_trace_of_it() -> None:
@@ -292,16 +292,18 @@ def test_a_certificate_that_does_not_fit_is_refused_before_anything_starts(
 
 
 def test_verification_goes_through_the_edge_and_looks_at_the_apis_own_ports(
-    values: dict[str, Any],
+    values: dict[str, Any], tmp_path: Path
 ) -> None:
-    found = access("/out", services_in("compose", values), values)
+    found = access(prepare(values, CHOICES).environment, values)
     assert found["url"] == "https://web.localhost:6543"
     assert (found["edge"]["address"], found["edge"]["http_port"]) == ("127.0.0.1", 6180)
     assert found["edge"]["ca_command"][-1] == "/data/caddy/pki/authorities/local/root.crt"
     closed = {(port["service"], port["port"]) for port in found["closed_ports"]}
     assert {("api-web", 6100), ("api-web", 6101)} < closed
-    standard = access("/out", [], values | {"edge_https_port": 443, "edge_tls": "acme"})
-    assert standard["url"] == "https://web.localhost"
+    settings = "edge_https_port: 443\nedge_tls: acme\nedge_host: web.example.com"
+    public = values_of(tmp_path, settings)
+    standard = access(prepare(public, CHOICES).environment, public)
+    assert standard["url"] == "https://web.example.com"
     assert standard["edge"]["ca_command"] == []
 
 

@@ -48,12 +48,7 @@ MATRIX: dict[str, dict[str, Any]] = {
 
 
 def values_of(name: str) -> dict[str, Any]:
-    values = dev_values(**MATRIX[name])
-    replicas, port = values["api_replicas"], values["api_port"]
-    services = values["stack_services"]
-    ports = list(range(port, port + replicas))
-    values["stack_services"] = services | {"api-web": services["api-web"] | {"host_ports": ports}}
-    return values
+    return dev_values(**MATRIX[name])
 
 
 @pytest.fixture(

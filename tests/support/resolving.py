@@ -17,6 +17,7 @@ from ansible.template import Templar
 from ansible.vars.manager import VariableManager
 from stackwright.settings.problems import RefusedError
 from stackwright.settings.resolve import Resolution, look_at_environment
+from stackwright.settings.templating import plain
 
 from tests.support.project import ROOT, VAULT_PASSWORD
 
@@ -61,9 +62,25 @@ def _dev_values() -> dict[str, Any]:
     return seen.values
 
 
-def dev_values(**changes: Any) -> dict[str, Any]:
-    """The shipped dev environment's settings as plain data, with some of them replaced."""
-    values = {**_dev_values(), "build_ca_bundle": "", "build_pip_index_url": ""}
+@functools.cache
+def _catalogue() -> Any:
+    """The service catalogue with its templates."""
+    path = str(ROOT / "inventories/group_vars/all/services.yml")
+    return DataLoader().load_from_file(path, trusted_as_template=True)["stack_services"]
+
+
+def changed(values: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    """Settings with some of them replaced, and the catalogue made of them anew."""
     unknown = changes.keys() - values.keys()
     assert not unknown, f"no such settings: {unknown}"
-    return values | changes
+    values = values | changes
+    if changes and "stack_services" not in changes:
+        templar = Templar(loader=DataLoader(), variables=dict(values))
+        values["stack_services"] = plain(templar.template(_catalogue()))
+    return values
+
+
+def dev_values(**changes: Any) -> dict[str, Any]:
+    """The shipped dev environment's settings as plain data, with some of them replaced."""
+    shipped = {**_dev_values(), "build_ca_bundle": "", "build_pip_index_url": ""}
+    return changed(shipped, **changes)

@@ -209,12 +209,32 @@ def reachable(bound: str, loopback: str = LOOPBACK) -> str:
     return loopback if bound in (ANYWHERE, LOOPBACK) else bound
 
 
+def setting_of(values: Mapping[str, Any], value: Any, ending: str) -> str:
+    """The setting, of those whose names have this ending, that a value of the catalogue comes from; empty: none."""
+    named = (name for name, given in values.items() if name.endswith(ending) and given == value)
+    return next(named, "")
+
+
 def volumes_of(entry: Mapping[str, Any], prefix: str) -> tuple[Volume, ...]:
     """The volumes of a catalogue entry; one without a name is called as its key, with the environment's prefix."""
     return tuple(
         Volume(key, volume.get("name", f"{prefix.replace('-', '_')}{key}"), volume["folder"])
         for key, volume in entry.get("volumes", {}).items()
     )
+
+
+def variables_of(entry: Mapping[str, Any]) -> set[str]:
+    """The names of all variables that a catalogue entry can give its service, but for those that people add."""
+    names = {*entry.get("environment", {}), entry.get("port_variable", "")}
+    for variables in entry.get("environment_with", {}).values():
+        names |= variables.keys()
+    for prefix in entry.get("connections", {}):
+        names |= {f"{prefix}_HOST", f"{prefix}_PORT"}
+    if isinstance(entry["secrets"], Mapping):
+        names |= set(entry["secrets"].values())
+    if entry.get("role") == "api":
+        names.add(TOKENS_VARIABLE)
+    return names - {""}
 
 
 def variable_text(value: Any) -> str:
@@ -251,7 +271,8 @@ def _environment(
     if "port_variable" in entry:
         found[entry["port_variable"]] = port
     texts = {name: variable_text(value) for name, value in found.items()}
-    return {name: text for name, text in texts.items() if text} | entry.get("extra_environment", {})
+    added: Mapping[str, str] = entry.get("extra_environment", {})
+    return {**{name: text for name, text in texts.items() if text}, **added}
 
 
 def _secrets(entry: Mapping[str, Any], values: Mapping[str, Any]) -> tuple[Secret, ...]:

@@ -6,7 +6,7 @@ It has ``environment``, ``project``, ``runtime``, ``base_images`` (registry or d
 ``secret_settings`` (variables), ``running``, ``present`` and ``logged`` (runtimes, see runtimes.running), ``unknown``
 (empty, or why it cannot be told whether its containers run), ``evidence`` and ``logs`` (commands that tell what happens
 from now on, and what happened). Where the files are what the settings render to, also ``settings`` (all that may be
-shown), ``ca_bundle`` (its path on the host), ``access`` and ``from_here`` (see runtimes.access).
+shown), ``ca_bundle`` (its path on the host), ``access`` and ``from_here`` (see runtimes.base).
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from .environment import Environment
 from .layout import Place
 from .rendering.tree import CA_BUNDLE
-from .runtimes.access import access, evidence_commands, from_here
+from .runtimes.base import RUNTIMES, from_here
 from .settings.schema import Setting
 
 
@@ -57,8 +58,8 @@ def found_facts(
     ``address`` is the host's, ``secrets`` are the variables with them.
     """
     record = seen["record"]
-    where = (record["runtime"], str(place.output), record["services"])
-    told = evidence_commands(*where)
+    runtime, where = RUNTIMES[record["runtime"]], (str(place.output), record["services"])
+    told = runtime.evidence_commands(*where)
     may_run = seen["unknown"] and "compose" in seen["started"]
     facts: dict[str, Any] = record | {
         "output_dir": str(place.output),
@@ -69,18 +70,21 @@ def found_facts(
         "secret_settings": list(secrets),
         **{name: seen[name] for name in ("running", "present", "logged")},
         "unknown": unknown(record["environment"], seen) if may_run else "",
-        "evidence": evidence_commands(*where, since=seen["now"]),
+        "evidence": runtime.evidence_commands(*where, since=seen["now"]),
         "logs": {name: told[f"log of {name}"] for name in record["services"]},
     }
     return facts
 
 
 def current_facts(
-    facts: Mapping[str, Any], values: Mapping[str, Any], schema: Mapping[str, Setting]
+    facts: Mapping[str, Any],
+    environment: Environment,
+    values: Mapping[str, Any],
+    schema: Mapping[str, Setting],
 ) -> dict[str, Any]:
     """The same of an environment whose files are what its settings, ``values``, render to. Raises EmbeddedError."""
     output, bundle = facts["output_dir"], values["build_ca_bundle"]
-    way = access(facts["runtime"], output, facts["services"], values)
+    way = RUNTIMES[environment.runtime].access(environment, values)
     return {
         **facts,
         "settings": {name: value for name, value in values.items() if schema[name].printable},

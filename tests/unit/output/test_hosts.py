@@ -16,7 +16,7 @@ from stackwright.output.hosts import Host, HostError, RemoteHost, address_of, is
 from stackwright.output.remote_operations import OPERATIONS, unpack
 from stackwright.rendering.prepare import make_choices, prepare
 from stackwright.rendering.rendered_file import RenderedFile
-from stackwright.runtimes.access import from_here
+from stackwright.runtimes.base import from_here
 from stackwright.runtimes.compose.engine import Engine
 from stackwright.settings.problems import RefusedError
 

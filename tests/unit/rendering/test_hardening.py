@@ -61,37 +61,36 @@ REMOVALS = {
     "own process namespace": Removal(
         "    init: true\n", "nothing of the host's", "CL-0010", "    pid: host\n"
     ),
-    "memory limit": Removal("          memory: {{ memory | compose }}\n", "limits.memory", "CL-0026"),
-    "cpu limit": Removal("          cpus: {{ (cpus | string) | compose }}\n", "limits.cpus", "CL-0026"),
-    "pids limit": Removal("          pids: {{ pids }}\n", "limits.pids"),
-    "open files": Removal("      nofile: {{ open_files | default(stack_open_files) }}\n", "ulimits.nofile"),
+    "memory limit": Removal("          memory: {{ service.limits.memory | compose }}\n", "limits.memory", "CL-0026"),
+    "cpu limit": Removal("          cpus: {{ service.limits.cpus | string | compose }}\n", "limits.cpus", "CL-0026"),
+    "pids limit": Removal("          pids: {{ service.limits.pids }}\n", "limits.pids"),
+    "open files": Removal("      nofile: {{ service.limits.open_files }}\n", "ulimits.nofile"),
     "core dumps": Removal("      core: 0\n", "ulimits.core"),
     "log rotation": Removal(LOG_OPTIONS, "logging"),
     "log": Removal("driver: json-file\n" + LOG_OPTIONS, "logging", "CL-0014", "driver: none\n"),
-    "stop grace": Removal("    stop_grace_period: {{ grace_seconds }}s\n", "stop_grace_period"),
+    "stop grace": Removal("    stop_grace_period: {{ service.grace_seconds }}s\n", "stop_grace_period"),
     "restart policy": Removal("    restart: unless-stopped\n", "restart"),
-    "health check": Removal("      test: {{ health_test | compose }}\n", "healthcheck"),
+    "health check": Removal("      test: {{ service.health_test | compose }}\n", "healthcheck"),
     "tmpfs size": Removal(
         "        tmpfs:\n          size: {{ mebibytes * 1048576 }}\n", "tmpfs with a size"
     ),
     "named networks": Removal(
-        '    networks: {{ networks | default(["backend"]) | compose }}\n', "networks by name"
+        '    networks: {{ service.networks | compose }}\n', "networks by name"
     ),
     "own network": Removal(
-        'networks: {{ networks | default(["backend"]) | compose }}', "nothing of the host's", "CL-0008",
+        'networks: {{ service.networks | compose }}', "nothing of the host's", "CL-0008",
         "network_mode: host",
     ),
     "internal networks": Removal(
         "    internal: true\n", "internal: true", template="docker-compose.yml.j2", services=DATA
     ),
     "ports of one address": Removal(
-        "{{ edge_bind_address }}:", "ports with a host address", "CL-0005",
-        template="services/edge.yml.j2", services=EDGE,
+        "{{ published | string | compose }}", "ports with a host address", "CL-0005",
+        '"{{ published.first }}:{{ published.container_port }}"', services=EDGE,
     ),
     "engine's socket": Removal(
-        "{% block volumes %}\n", "no docker.sock", "CL-0001",
-        "{% block volumes %}\n      - {type: bind, source: /var/run/docker.sock, target: /s}\n",
-        template="services/edge.yml.j2", services=EDGE,
+        "    volumes:\n", "no docker.sock", "CL-0001",
+        "    volumes:\n      - {type: bind, source: /var/run/docker.sock, target: /s}\n",
     ),
 }  # fmt: skip
 

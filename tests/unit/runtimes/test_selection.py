@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 
 import pytest
+from stackwright.runtimes.base import RuntimeChoice, choose_runtime
 from stackwright.runtimes.compose.engine import Engine
-from stackwright.runtimes.selection import RuntimeChoice, choose_runtime
 from stackwright.settings.problems import Problem
 
 WORKS = Engine(True, "Docker Engine 24.0 with Compose 2.20 answers", "24.0", "2.20")

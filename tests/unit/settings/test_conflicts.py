@@ -10,7 +10,8 @@ from stackwright.settings.conflicts import Claims, claims_of, conflicts
 
 from tests.support.resolving import dev_values
 
-OWN = {
+OWN: dict[str, Any] = {
+    "api_port": 5100,
     "stack_project": "shop",
     "stack_network": "shop-network",
     "stack_container_prefix": "shop-",
@@ -23,17 +24,12 @@ OWN = {
 }
 
 
-def services(*ports: int) -> dict[str, Any]:
-    catalogue: dict[str, Any] = dev_values()["stack_services"]
-    return {**catalogue, "api-web": catalogue["api-web"] | {"host_ports": list(ports)}}
-
-
 def dev() -> Claims:
     return claims_of("dev", dev_values(), "localhost", ["db_password"])
 
 
 def shop(host: str = "localhost", name: str = "shop", **changes: Any) -> Claims:
-    values = dev_values(**({**OWN, "stack_services": services(5100)} | changes))
+    values = dev_values(**(OWN | changes))
     return claims_of(name, values, host, ["db_password"])
 
 
@@ -56,8 +52,8 @@ def test_environments_with_everything_of_their_own_live_side_by_side() -> None:
         ({"stack_network": "desafio3-network"}, "stack_network has the same value as in dev"),
         ({"db_volume": "dados_postgres"}, "db_volume has the same value as in dev"),
         ({"stack_container_prefix": ""}, "stack_container_prefix gives containers the same names as in dev"),
-        ({"stack_services": services(5000)}, "api_port takes host port 5000, as api_port does in dev"),
-        ({"stack_services": services(15000)}, "api_port takes host port 15000, as embedded_db_port does in dev"),
+        ({"api_port": 5000}, "api_port takes host port 5000, as api_port does in dev"),
+        ({"api_port": 15000}, "api_port takes host port 15000, as embedded_db_port does in dev"),
         ({"embedded_db_port": 5000}, "embedded_db_port takes host port 5000, as api_port does in dev"),
         ({"embedded_cache_port": 25000}, "embedded_cache_port takes host port 25000, as embedded_cache_port does in dev"),
         ({"db_password": "admin123"}, "db_password is the same as in dev"),
@@ -72,8 +68,13 @@ def test_what_is_shared_is_named_for_the_environment_beside_dev(
 
 
 def test_what_the_command_line_makes_collide_is_not_blamed_on_the_other() -> None:
-    given = {"api_port": 5100, "stack_services": services(5100)}
-    first = claims_of("dev", dev_values(**given), "localhost", ["db_password"], {"api_port"})
+    first = claims_of(
+        "dev",
+        dev_values(api_port=5100, embedded_db_port=1, embedded_cache_port=2),
+        "localhost",
+        ["db_password"],
+        {"api_port"},
+    )
     expected = {"dev": ["api_port takes host port 5100, as api_port does in shop"]}
     assert said(first, shop()) == expected
     assert said(shop(), first) == expected
@@ -89,14 +90,43 @@ def test_what_was_given_and_does_not_collide_changes_no_blame() -> None:
 
 
 def test_ports_of_replicas_count() -> None:
-    (found,) = said(dev(), shop(stack_services=services(4999, 5000, 5001)))["shop"]
+    (found,) = said(dev(), shop(api_port=4999, api_replicas=3))["shop"]
     assert found == "api_port takes host port 5000, as api_port does in dev"
 
 
 def test_a_disabled_service_takes_nothing() -> None:
-    catalogue = services(5000)
-    catalogue["api-web"]["enabled"] = False
-    assert said(dev(), shop(stack_services=catalogue)) == {}
+    values = dev_values(**OWN | {"api_port": 5000})
+    values["stack_services"]["api-web"]["enabled"] = False
+    assert said(dev(), claims_of("shop", values, "localhost", ["db_password"])) == {}
+
+
+def test_a_services_own_volumes_and_ports_are_claimed() -> None:
+    entry = {
+        "enabled": True,
+        "host_ports": [7000],
+        "embedded_port": 7001,
+        "volumes": {"queue": {"folder": "/q"}},
+    }
+
+    def claims(name: str, **changes: Any) -> Claims:
+        values = dev_values(**OWN | changes)
+        values["stack_services"] = {"queue": entry}
+        return claims_of(name, values, "localhost", [])
+
+    shared = {
+        "api_port": 5200,
+        "stack_project": "b",
+        "stack_network": "b",
+        "stack_output_dir": "/srv/b",
+    }
+    assert said(claims("shop"), claims("b", **shared), ours=("b",)) == {
+        "b": [
+            "volume queue of queue has the same value as in shop",
+            "host_ports of queue takes host port 7000, as host_ports of queue does in shop",
+            "embedded_port of queue takes host port 7001, as embedded_port of queue does in shop",
+            "stack_container_prefix gives containers the same names as in shop",
+        ]
+    }
 
 
 @pytest.mark.parametrize(
@@ -126,7 +156,7 @@ def test_one_folder_under_two_spellings_is_one_folder(tmp_path: Path) -> None:
 
 
 def test_another_host_has_its_own_ports_and_names_but_not_devs_secrets() -> None:
-    far = {"stack_services": services(5000), "stack_project": "desafio3", "host": "far.example"}
+    far = {"api_port": 5000, "stack_project": "desafio3", "host": "far.example"}
     assert said(dev(), shop(**far)) == {}
     assert said(dev(), shop(**far, db_password="admin123")) == {
         "shop": ["db_password is the same as in dev"]

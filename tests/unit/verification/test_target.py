@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 from stackwright import layout
+from stackwright.environment import environment_of
+from stackwright.images.references import service_images
 from stackwright.settings.schema import load_schema
 from stackwright.stack_facts import current_facts, found_facts
 from stackwright.verification.target import Target, target_from, target_of
@@ -31,9 +33,9 @@ SEEN = {
 def target(folder: Path, **settings: object) -> Target:
     place = layout.place_of("dev", folder, remote=False)
     values = dev_values(**settings)
-    facts = current_facts(
-        found_facts(SEEN, place, "", ["db_password"]), values, load_schema(layout.SCHEMA_FILE)
-    )
+    environment = environment_of(values, service_images(values, "registry"), place, "compose")
+    found = found_facts(SEEN, place, "", ["db_password"])
+    facts = current_facts(found, environment, values, load_schema(layout.SCHEMA_FILE))
     assert "admin123" not in json.dumps(facts)
     return target_of(facts, [asdict(task) for task in SEED])
 

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from .. import layout
+from ..environment import Environment
 from ..images.base_images import FOLDER, choose_base_images, stand_ins, used_kinds
 from ..images.content_hash import input_files
 from ..images.references import Image, service_images
 from ..output.hosts import Host
+from ..runtimes.base import choose_remote_runtime, choose_runtime
 from ..runtimes.compose.engine import Engine
 from ..runtimes.running import started_runtimes
-from ..runtimes.selection import choose_remote_runtime, choose_runtime
-from ..settings.catalogue import start_order
 from ..settings.problems import Problem, RefusedError
 from .rendered_file import PROGRAM, PUBLIC, RenderedFile
 from .tree import render_tree, template_context
@@ -26,8 +26,12 @@ CHOICES = ("runtime", "base_images")
 
 @dataclass(frozen=True)
 class Prepared:
-    """Everything that rendering writes: ``files`` below ``root``, and the ``record`` kept in the manifest."""
+    """Everything that rendering writes: ``files`` below ``root``, and the ``record`` kept in the manifest.
 
+    ``environment`` is what they describe, in the runtime that runs.
+    """
+
+    environment: Environment
     root: Path
     files: dict[str, RenderedFile]
     record: dict[str, Any]
@@ -60,15 +64,6 @@ def make_choices(values: Mapping[str, Any], engine: Engine, host: Host) -> dict[
     }
 
 
-def services_in(runtime: str, values: Mapping[str, Any]) -> list[str]:
-    """The services that an environment has in a runtime, in start order; embedded has those it knows how to run."""
-    services = start_order(values["stack_services"])
-    if runtime != "embedded":
-        return services
-    programs = layout.TEMPLATES / "embedded"
-    return [name for name in services if (programs / f"{name}.json.j2").is_file()]
-
-
 def _stand_ins(values: Mapping[str, Any]) -> dict[str, str]:
     """The stand-ins that the environment is made of, by kind, and the Debian that they are made of."""
     kinds = {"debian", *used_kinds(values["stack_services"])}
@@ -97,15 +92,17 @@ def prepare(
     """
     place = layout.place_of(values["stack_environment"], values["stack_output_dir"], remote)
     images = service_images(values, choices["base_images"])
+    context = template_context(values, images, place, choices["runtime"])
+    environment = context["environments"][choices["runtime"]]
     record = {
-        "environment": values["stack_environment"],
-        "project": values["stack_project"],
-        "services": services_in(choices["runtime"], values),
+        "environment": environment.name,
+        "project": environment.project,
+        "services": [service.name for service in environment.services],
         "images": {name: image.as_dict() for name, image in images.items()},
         "stand_ins": _stand_ins(values) if choices["base_images"] == "distro" else {},
         **{name: choices[name] for name in CHOICES},
     }
-    files = render_tree(template_context(values, images, place, choices["runtime"]))
+    files = render_tree(context)
     if remote:
         files |= _sources(images, bool(record["stand_ins"]))
-    return Prepared(place.output, files, record)
+    return Prepared(environment, place.output, files, record)

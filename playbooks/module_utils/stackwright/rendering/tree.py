@@ -1,7 +1,8 @@
 """Render every file of an environment in memory, from plain settings: no Ansible, no Docker, nothing written.
 
-``templates/`` is laid out as the output is, except that partials (``services/``, ``service.yml.j2``) are only included.
-What is below ``env/`` and ``config/<service>/`` is rendered where the environment has the service.
+``templates/`` is laid out as the output is, except that partials (``services/``, ``service.yml.j2``) are only included
+and ``service.env.j2`` makes each file below ``env/``. What is below ``config/<service>/`` is rendered where the
+environment has the service, ``embedded/<service>.json.j2`` where the embedded runtime has it.
 Undefined names are errors. What editors leave beside a template is none.
 """
 
@@ -20,21 +21,16 @@ from typing import Any
 import jinja2
 
 from .. import layout
+from ..environment import Environment, Service, environment_of
 from ..images.references import Image
 from ..runtimes.embedded.processes import process_user
 from ..runtimes.embedded.staging import home_of
-from ..secrets.tokens import PREFIX as TOKEN
-from ..settings.catalogue import start_order
-from ..settings.sizes import size_in_bytes
 from .ignored_files import is_leftover
 from .postgres_options import postgres_options
 from .quoting import FILTERS
 from .rendered_file import PRIVATE, SECRET, RenderedFile
 
 # Beside the compose file of a remote host.
-# What a connection of a client, or a request of it that the API is asked, may take of the edge's memory: see its
-# configuration.
-EDGE_BYTES_PER_FILE = 256 * 1024
 CA_BUNDLE = "build/ca_bundle.crt"
 
 
@@ -106,33 +102,28 @@ def template_context(
     place: layout.Place | None = None,
     runtime: str = "compose",
 ) -> dict[str, Any]:
-    """What templates see: every setting by its name, ``services``, and the folders of the project.
+    """What templates see: every setting by its name, the environment, and the folders of the project.
 
-    ``services`` are the enabled catalogue entries in start order, each with its ``name`` and its ``image`` (a dict of
-    ``images.Image``). ``build_secrets`` names what only carries the build.
+    ``environments`` has the environment as it is in each runtime; a template sees its own as ``environment``.
+    ``build_secrets`` names what only carries the build.
     ``embedded_home`` is where embedded processes find secrets and data (see embedded.staging).
     ``project_from_output`` is the folder with ``app/`` seen from the output folder. By default the environment is on
-    this machine and runs in Compose. Another host is ``remote``, and has the CA bundle of its builds beside the compose
-    file.
+    this machine and runs in Compose. Another host has the CA bundle of its builds beside the compose file.
     """
     if place is None:
         place = layout.place_of(values["stack_environment"], values["stack_output_dir"], False)
-    services = [
-        {**values["stack_services"][name], "name": name, "image": images[name].as_dict()}
-        for name in start_order(values["stack_services"])
-    ]
-    builds = any(service["image"]["context"] for service in services)
+    builds = any(image.context for image in images.values())
     return {
         **values,
-        "services": services,
+        "environments": {
+            name: environment_of(values, images, place, name) for name in ("compose", "embedded")
+        },
         "build_secrets": [
             name for name in ("ca_bundle", "pip_index_url") if builds and values[f"build_{name}"]
         ],
         "postgres_options": postgres_options(values),
-        "edge_files": size_in_bytes(values["edge_memory"]) // EDGE_BYTES_PER_FILE,
         "project": str(layout.PROJECT),
         "project_from_output": os.path.relpath(place.sources, place.output),
-        "remote": place.remote,
         "runtime": runtime,
         "embedded_home": str(
             place.output
@@ -145,48 +136,36 @@ def template_context(
     }
 
 
-def _secret_files(
-    environment: jinja2.Environment, context: Mapping[str, Any]
-) -> dict[str, RenderedFile]:
+def _secret_files(jinja: jinja2.Environment, context: Mapping[str, Any]) -> dict[str, RenderedFile]:
     """One file per service and secret, as Compose mounts them: for that service's user only.
 
-    What is made of secrets (``templates/secrets/<service>/``) and tokens are files always.
+    What is made of secrets (``templates/secrets/<service>/``) is a file always.
     The address of a package index, which may hold a password, is for whoever builds.
     """
     files = {}
     if "pip_index_url" in context["build_secrets"]:
         content = context["build_pip_index_url"].encode()
         files["secrets/pip_index_url"] = RenderedFile(content, SECRET)
-    for service in context["services"]:
-        folder = f"secrets/{service['name']}/"
-        contents = {
-            template.removeprefix(folder).removesuffix(".j2"): _render(
-                environment, template, context
-            )
-            for template in _templates_of(environment)
-            if template.startswith(folder)
-        }
-        contents |= {
-            name: str(context[name]).encode()
-            for name in service["secrets"]
-            if context["secrets_delivery"] == "file" or name.startswith(TOKEN)
-        }
-        contents |= {name: _read(path) for name, path in service.get("files", {}).items()}
-        uid = int(service["user"].partition(":")[0])
-        for name, content in contents.items():
-            files[folder + name] = RenderedFile(content, SECRET, uid)
+    for service in context["environment"].services:
+        folder = f"secrets/{service.name}/"
+        contents = _rendered_below(jinja, folder, context)
+        contents |= {folder + one.name: one.value.encode() for one in service.secret_files}
+        contents |= {folder + name: _read(path) for name, path in service.files.items()}
+        uid = int(service.user.partition(":")[0])
+        files |= {path: RenderedFile(content, SECRET, uid) for path, content in contents.items()}
     return files
 
 
 def _for_processes(
-    environment: jinja2.Environment, context: Mapping[str, Any], secrets: Mapping[str, RenderedFile]
+    context: Mapping[str, Any], secrets: Mapping[str, RenderedFile]
 ) -> dict[str, RenderedFile]:
     """The secrets of the services that the embedded runtime has, whose processes share one user."""
-    templates, owner = _templates_of(environment), process_user(context["embedded_user"])
+    owner = process_user(context["embedded_user"])
+    names = {service.name for service in context["environments"]["embedded"].services}
     return {
         path.replace("secrets/", "secrets/embedded/", 1): RenderedFile(file.content, SECRET, owner)
         for path, file in secrets.items()
-        if f"embedded/{path.split('/')[1]}.json.j2" in templates
+        if path.split("/")[1] in names
     }
 
 
@@ -197,14 +176,14 @@ def _read(path: str) -> bytes:
         raise RenderError(f"{path} cannot be read: {error.strerror}") from None
 
 
-def _configuration(
-    environment: jinja2.Environment, service: str, context: Mapping[str, Any]
-) -> dict[str, RenderedFile]:
-    """The configuration files of a service, which its user reads and which hold no secret."""
+def _rendered_below(
+    jinja: jinja2.Environment, folder: str, context: Mapping[str, Any]
+) -> dict[str, bytes]:
+    """What is made of the templates below ``folder``, by path."""
     return {
-        template.removesuffix(".j2"): RenderedFile(_render(environment, template, context))
-        for template in _templates_of(environment)
-        if template.startswith(f"config/{service}/")
+        template.removesuffix(".j2"): _render(jinja, template, context)
+        for template in _templates_of(jinja)
+        if template.startswith(folder)
     }
 
 
@@ -214,17 +193,17 @@ def _revision(salt: bytes, contents: bytes) -> str:
     return hashlib.pbkdf2_hmac("sha256", contents, salt, 4096, 12).hex()
 
 
-def _mounted(
-    service: Mapping[str, Any],
+def _mounts(
+    service: Service,
     project: str,
     secrets: Mapping[str, RenderedFile],
-    configuration: Mapping[str, RenderedFile],
+    configuration: Mapping[str, bytes],
 ) -> dict[str, Any]:
-    """The service with ``secret_files``, the names of those it mounts, and ``mount_labels``.
+    """``secrets``, the names of the files that a service mounts, and ``labels``, which change with what is in them.
 
     Compose compares paths, not contents: without another label a container would keep its old secrets.
     """
-    folder = f"secrets/{service['name']}/"
+    folder = f"secrets/{service.name}/"
     files = {
         path.removeprefix(folder): file.content
         for path, file in sorted(secrets.items())
@@ -233,14 +212,50 @@ def _mounted(
     labels = {}
     if files:
         parts = (b"%s\0%d\0%s" % (name.encode(), len(text), text) for name, text in files.items())
-        revision = _revision(f"{project}/{service['name']}".encode(), b"".join(parts))
+        revision = _revision(f"{project}/{service.name}".encode(), b"".join(parts))
         labels["stackwright.secrets"] = revision
-    if configuration and not service.get("reload"):
+    if configuration and not service.reload:
         digest = hashlib.sha256()
-        for path, file in sorted(configuration.items()):
-            digest.update(b"%s\0%d\0%s" % (path.encode(), len(file.content), file.content))
+        for path, content in sorted(configuration.items()):
+            digest.update(b"%s\0%d\0%s" % (path.encode(), len(content), content))
         labels["stackwright.configuration"] = digest.hexdigest()[:12]
-    return {**service, "secret_files": list(files), "mount_labels": labels}
+    return {"secrets": list(files), "labels": labels}
+
+
+def _for_compose(
+    jinja: jinja2.Environment, context: Mapping[str, Any], secrets: Mapping[str, RenderedFile]
+) -> dict[str, RenderedFile]:
+    """The compose file, and the variables and configuration files of its services."""
+    environment: Environment = context["environment"]
+    files: dict[str, RenderedFile] = {}
+    mounts: dict[str, Any] = {}
+    for service in environment.services:
+        configuration = _rendered_below(jinja, f"config/{service.name}/", context)
+        mounts[service.name] = _mounts(service, environment.project, secrets, configuration)
+        files |= {path: RenderedFile(content) for path, content in configuration.items()}
+        if service.variables():
+            content = _render(jinja, "service.env.j2", {**context, "service": service})
+            files[f"env/{service.name}.env"] = RenderedFile(content, PRIVATE)
+    content = _render(jinja, "docker-compose.yml.j2", {**context, "mounts": mounts})
+    return {"docker-compose.yml": RenderedFile(content), **files}
+
+
+def _for_supervisor(
+    jinja: jinja2.Environment, context: Mapping[str, Any]
+) -> dict[str, RenderedFile]:
+    """The programs of the embedded runtime, ``embedded/<service>.json``, and what they share."""
+    programs = {f"embedded/{one.name}.json.j2": one for one in context["environment"].services}
+    others = {
+        name
+        for name in _templates_of(jinja)
+        if name.startswith("embedded/") and not name.endswith(".json.j2")
+    }
+    return {
+        template.removesuffix(".j2"): RenderedFile(
+            _render(jinja, template, {**context, "service": programs.get(template)}), PRIVATE
+        )
+        for template in (*programs, *others)
+    }
 
 
 def render_tree(
@@ -250,28 +265,18 @@ def render_tree(
 
     Whatever the runtime, the files of each are there; secrets are there for the one that runs.
     """
-    environment = _jinja(templates)
-    secrets = _secret_files(environment, context)
-    project = context["stack_project"]
-    services = []
-    configured: dict[str, RenderedFile] = {}
-    for service in context["services"]:
-        own = _configuration(environment, service["name"], context)
-        services.append(_mounted(service, project, secrets, own))
-        configured |= own
-    context = {**context, "services": services}
-    files = {
-        "docker-compose.yml": RenderedFile(_render(environment, "docker-compose.yml.j2", context))
-    }
-    names = {service["name"] for service in context["services"]}
-    for template in _templates_of(environment):
-        folder, _, file_name = template.partition("/")
-        output = template.removesuffix(".j2")
-        belongs = folder == "env" and file_name.removesuffix(".env.j2") in names
-        if belongs or (folder == "embedded" and not context["remote"]):
-            files[output] = RenderedFile(_render(environment, template, context), PRIVATE)
-    if context["remote"] and "ca_bundle" in context["build_secrets"]:
+    jinja = _jinja(templates)
+    in_compose, embedded = (
+        {**context, "environment": context["environments"][name]}
+        for name in ("compose", "embedded")
+    )
+    remote = in_compose["environment"].remote
+    secrets = _secret_files(jinja, in_compose)
+    files = _for_compose(jinja, in_compose, secrets)
+    if not remote:
+        files |= _for_supervisor(jinja, embedded)
+    elif "ca_bundle" in context["build_secrets"]:
         files[CA_BUNDLE] = RenderedFile(_read(context["build_ca_bundle"]))
     if context["runtime"] == "embedded":
-        secrets = _for_processes(environment, context, secrets)
-    return files | configured | secrets
+        secrets = _for_processes(context, secrets)
+    return files | secrets

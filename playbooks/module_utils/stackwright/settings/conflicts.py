@@ -10,13 +10,11 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any
 
+from ..environment import setting_of, volumes_of
 from ..secrets.advice import replacing, vault_of
 from .problems import Problem
 
-OWN_NAME = ("stack_project", "stack_network", "db_volume", "stack_output_dir")
-EMBEDDED_PORTS = ("embedded_db_port", "embedded_cache_port")
-# With a proxy before the API: its volume, and the port that the API itself has in the embedded runtime only.
-EDGE_NAME, EDGE_PORT = ("edge_volume",), ("api_port",)
+OWN_NAME = ("stack_project", "stack_network", "stack_output_dir")
 
 
 @dataclass(frozen=True)
@@ -55,23 +53,24 @@ def claims_of(
 
     ``values`` passed the schema. Settings that are not known, such as secrets in a closed vault, claim nothing.
     """
-    with_edge = bool(values.get("edge_enabled"))
-    own_ports = EMBEDDED_PORTS + (EDGE_PORT if with_edge else ())
-    own_names = OWN_NAME + (EDGE_NAME if with_edge else ())
-    ports = {values[name]: name for name in own_ports if name in values}
     services = {
         name: service
         for name, service in values.get("stack_services", {}).items()
         if service["enabled"]
     }
-    for name, service in services.items():
-        ports |= {
-            port: "api_port" if name == "api-web" else f"host_ports of {name}"
-            for port in service["host_ports"]
-        }
-    names = {name: values[name] for name in own_names if name in values}
+    ports: dict[int, str] = {}
+    names = {name: values[name] for name in OWN_NAME if name in values}
     if "stack_output_dir" in names:
         names["stack_output_dir"] = os.path.realpath(names["stack_output_dir"])
+    for name, service in services.items():
+        own, local = service["host_ports"], service.get("embedded_port")
+        if local:
+            ports[local] = setting_of(values, local, "_port") or f"embedded_port of {name}"
+        behind = setting_of(values, own[0], "_port") if own else ""
+        ports |= dict.fromkeys(own, behind or f"host_ports of {name}")
+        for volume in volumes_of(service, values.get("stack_container_prefix", "")):
+            setting = setting_of(values, volume.name, "_volume")
+            names[setting or f"volume {volume.key} of {name}"] = volume.name
     prefix = values.get("stack_container_prefix")
     return Claims(
         environment=environment,

@@ -97,14 +97,20 @@ def check_name(environment: str, setting: Setting, inventory: Path) -> None:
 
 
 def _own_mistakes(problems: list[Problem], task_vars: Mapping[str, Any]) -> list[Problem]:
-    """Leave out settings that are wrong only because their template uses another one that is refused itself."""
+    """Leave out settings that are wrong only because their template uses another one that is refused itself.
+
+    Where there is no other than those, they use each other in a circle, and are told.
+    """
     refused = {problem.root for problem in problems}
 
-    def is_derived(problem: Problem) -> bool:
-        text = " ".join(texts_in(task_vars.get(problem.root)))
-        return "{{" in text and bool(refused.intersection(WORD.findall(text)) - {problem.root})
+    def used_by(name: str) -> set[str]:
+        text = " ".join(texts_in(task_vars.get(name)))
+        return refused.intersection(WORD.findall(text)) - {name} if "{{" in text else set()
 
-    return [problem for problem in problems if not is_derived(problem)] or problems
+    used = {name: used_by(name) for name in refused}
+    own = [problem for problem in problems if not used[problem.root]]
+    circle = set().union(*used.values())
+    return own or [problem for problem in problems if problem.root in circle]
 
 
 def look_at_environment(

@@ -17,6 +17,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from stackwright import layout
+from stackwright.environment import environment_of
+from stackwright.images.references import service_images
 from stackwright.runtimes.embedded import commands
 from stackwright.runtimes.embedded.database import password_line
 from stackwright.runtimes.embedded.folder import EmbeddedError, Folder, last_lines, logs
@@ -29,6 +31,7 @@ from stackwright.system import run
 from supervisor.options import ServerOptions
 
 from tests.api.servers import RedisServer, free_port, open_folder
+from tests.support.resolving import dev_values
 
 TEXT = st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1)
 
@@ -46,15 +49,17 @@ def render_config(folder: Path, python: str) -> Folder:
         undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     source = (layout.TEMPLATES / "embedded" / "supervisord.conf.j2").read_text()
-    names = ("banco-dados", "cache-redis", "api-web")
+    settings = dev_values(embedded_db_port=31450)
+    place = layout.place_of("dev", folder.parent, remote=False)
     values: Mapping[str, Any] = {
         "stack_environment": "dev",
         "stack_output_dir": str(folder.parent),
         "stack_log_max_size": "10m",
         "stack_log_max_files": 3,
-        "embedded_db_port": 31450,
         "python": python,
-        "services": [{"name": name} for name in names],
+        "environment": environment_of(
+            settings, service_images(settings, "registry"), place, "embedded"
+        ),
     }
     (folder / "logs").mkdir(parents=True, exist_ok=True)
     (folder / "run").mkdir(exist_ok=True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from stackwright.settings.rules.reserved_variables import reserved_variable_problems
 
@@ -49,14 +47,13 @@ def test_other_variables_are_free(name: str) -> None:
     assert refused(name) == []
 
 
-def test_a_variable_added_to_the_template_is_reserved(tmp_path: Path) -> None:
-    template = tmp_path / "api-web.env.j2"
-    template.write_text("{# a comment #}\nNEW_ONE={{ cache_port }}\n", encoding="utf-8")
-    values = dev_values(api_environment={"NEW_ONE": "1", "DB_HOST": "x"})
-    assert reserved_variable_problems(values, template) == [
+def test_a_variable_added_to_the_catalogue_is_reserved() -> None:
+    values = dev_values(api_environment={"NEW_ONE": "1", "OTHER": "x"})
+    values["stack_services"]["api-web"]["environment"]["NEW_ONE"] = 1
+    assert reserved_variable_problems(values) == [
         (
             "api_environment.NEW_ONE",
             "is a variable that the stack gives the API itself",
-            "remove it: cache_port decides it",
+            "remove it: the stack itself decides it",
         )
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ...environment import COMPOSE_SECRETS, Environment, Service, reachable
 from ...secrets.tokens import token_file
 
 LOG_LINES = "50"
@@ -26,11 +27,10 @@ exec docker exec "$id" "$@"
 # Where the edge's container has the certificates that clients must trust.
 AUTHORITIES = {
     "internal": "/data/caddy/pki/authorities/local/root.crt",
-    "acme": "/run/secrets/acme_ca",
-    "files": "/run/secrets/tls_certificate",
+    "acme": f"{COMPOSE_SECRETS}/acme_ca",
+    "files": f"{COMPOSE_SECRETS}/tls_certificate",
 }
 CADDY_VERSION = "caddy version | cut -d ' ' -f 1 | tr -d v"
-SETTINGS_OF_INNER_PORTS = {"banco-dados": "db_port", "cache-redis": "cache_port"}
 
 
 def compose(output_dir: str, *words: str) -> list[str]:
@@ -60,94 +60,63 @@ def evidence_commands(
     }
 
 
-def redis_cli(settings: Mapping[str, Any]) -> list[str]:
+def redis_cli(cache: Service, user: str) -> list[str]:
     """redis-cli in its container, as the user of the API; the password goes from its file to standard input."""
-    port, user = str(settings["cache_port"]), settings["cache_user"]
+    port = str(cache.port)
     if user == "default":
         return ["redis-cli", "-p", port]
-    script = 'exec redis-cli -p "$0" --user "$@" </run/secrets/cache_password'
+    script = f'exec redis-cli -p "$0" --user "$@" <{COMPOSE_SECRETS}/cache_password'
     return ["sh", "-c", script, port, user, "--askpass"]
 
 
-def _reachable(bound: str, loopback: str) -> str:
-    """What to connect to for what is published on the address ``bound``."""
-    return loopback if bound in ("0.0.0.0", "127.0.0.1") else bound
-
-
-def edge_access(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """How the API is reached through the edge: ``url``, ``edge`` for verification, ``private_ca`` to be trusted."""
-    project, port = settings["stack_project"], settings["edge_https_port"]
-    authority = AUTHORITIES[settings["edge_tls"]]
-    if settings["edge_tls"] == "acme" and not settings["edge_acme_ca_file"]:
-        authority = ""
-    found: dict[str, Any] = {
-        "url": f"https://{settings['edge_host']}" + ("" if port == 443 else f":{port}"),
+def edge_access(
+    environment: Environment, edge: Service, settings: Mapping[str, Any]
+) -> dict[str, Any]:
+    """How the API is reached through the edge: ``edge`` for verification, ``private_ca`` to be trusted."""
+    tls = settings["edge_tls"]
+    has_authority = tls != "acme" or "acme_ca" in edge.files
+    cat = inside(environment.project, edge.name, "cat", AUTHORITIES[tls])
+    return {
         "edge": {
             "host": settings["edge_host"],
-            "address": _reachable(settings["edge_bind_address"], "127.0.0.1"),
-            "http_port": settings["edge_http_port"],
+            "address": reachable(edge.published[0].address),
+            "http_port": edge.published[0].first,
             "hsts_seconds": settings["edge_hsts_seconds"],
             "max_body_bytes": settings["api_max_body_bytes"],
-            "ca_command": inside(project, "edge", "cat", authority) if authority else [],
+            "ca_command": cat if has_authority else [],
         },
-        "versions": {"edge": inside(project, "edge", "sh", "-c", CADDY_VERSION)},
+        "private_ca": tls == "internal",
     }
-    if settings["edge_tls"] == "internal":
-        found["private_ca"] = True
-    return found
 
 
-def access(output_dir: str, services: Sequence[str], settings: Mapping[str, Any]) -> dict[str, Any]:
+def access(environment: Environment, settings: Mapping[str, Any]) -> dict[str, Any]:
     """How the environment is reached, in the terms of the module verify_environment.
 
     psql and redis-cli run inside their containers: nothing is published and no password is passed.
     """
-    psql = [
-        "psql",
-        "-U",
-        settings["db_user"],
-        "-d",
-        settings["db_name"],
-        "-X",
-        "-A",
-        "-t",
-        "-q",
-        "-c",
-    ]
-    project = settings["stack_project"]
-    sql = inside(project, "banco-dados", *psql)
-    redis = inside(project, "cache-redis", *redis_cli(settings))
-    edge = edge_access(settings) if settings["edge_enabled"] else {}
-    api_ports = range(settings["api_port"], settings["api_port"] + settings["api_replicas"])
-    return {
-        "url": f"http://{_reachable(settings['api_bind_address'], 'localhost')}:{settings['api_port']}",
-        "sql": sql,
-        "sql_environment": {},
-        "redis": redis,
-        "versions": {
-            "api-web": [],
-            "banco-dados": [*sql, "show server_version"],
-            "cache-redis": [*redis, "INFO", "server"],
-            **edge.pop("versions", {}),
-        },
-        "closed_ports": [
-            {"service": service, "port": settings[name]}
-            for service, name in SETTINGS_OF_INNER_PORTS.items()
-            if service in services
-        ]
-        + [{"service": "api-web", "port": port} for port in api_ports if edge],
-        "published": [
-            {
-                "service": name,
-                "port": port,
-                "address": entry["host_address"],
-            }
-            for name, entry in settings["stack_services"].items()
-            if entry["enabled"]
-            for port in entry["host_ports"]
-        ],
+    project = environment.project
+    versions: dict[str, list[str]] = {}
+    found: dict[str, Any] = {"sql": [], "redis": [], "sql_environment": {}}
+    if api := environment.of_role("api"):
+        versions[api.name] = []
+    if database := environment.of_role("database"):
+        user, name = settings["db_user"], settings["db_name"]
+        words = ("psql", "-U", user, "-d", name, "-X", "-A", "-t", "-q", "-c")
+        found["sql"] = inside(project, database.name, *words)
+        versions[database.name] = [*found["sql"], "show server_version"]
+    if cache := environment.of_role("cache"):
+        found["redis"] = inside(project, cache.name, *redis_cli(cache, settings["cache_user"]))
+        versions[cache.name] = [*found["redis"], "INFO", "server"]
+    if edge := environment.of_role("proxy"):
+        versions[edge.name] = inside(project, edge.name, "sh", "-c", CADDY_VERSION)
+        found |= edge_access(environment, edge, settings)
+    folder = f"{environment.output}/secrets/{api.name if api else ''}"
+    return found | {
+        "url": environment.url,
+        "versions": versions,
+        "closed_ports": environment.closed_ports,
+        "published": environment.published,
         # Docker's proxy of a published port has the container's address in its command line.
         "addresses": ["sh", "-c", ADDRESSES, project],
-        "token_file": token_file(settings["api_tokens"], f"{output_dir}/secrets/api-web"),
-        **edge,
+        "token_file": token_file(settings["api_tokens"], folder),
     }

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ...environment import Environment
 from ...secrets.tokens import token_file
 from .database import connection
 from .folder import OWN_LOG, Folder, size_of
@@ -50,11 +51,6 @@ except OSError as error:
     sys.exit(f"Could not connect to Redis at {host}:{port}: {error}")
 sys.stdout.buffer.write(b"\\n".join(said) + b"\\n")
 """
-PORTS = {
-    "api-web": "api_port",
-    "banco-dados": "embedded_db_port",
-    "cache-redis": "embedded_cache_port",
-}
 
 
 def folder_of(output_dir: str) -> Folder:
@@ -103,32 +99,30 @@ def redis(output_dir: str) -> list[str]:
     )
 
 
-def access(output_dir: str, services: Sequence[str], settings: Mapping[str, Any]) -> dict[str, Any]:
+def access(environment: Environment, settings: Mapping[str, Any]) -> dict[str, Any]:
     """How the environment is reached, in the terms of the module verify_environment. Raises EmbeddedError.
 
     PostgreSQL and Redis listen on 127.0.0.1 by design, so no port of 127.0.0.1 has to be closed; from outside all are.
     """
-    psql, environment = sql(output_dir)
+    output_dir, names = environment.output, environment.roles
+    psql, variables = sql(output_dir)
     # Ansible masks the values of sql_environment wherever they appear, and these are no secrets.
-    psql = ["env", *(f"{name}={value}" for name, value in environment.items()), *psql]
+    psql = ["env", *(f"{name}={value}" for name, value in variables.items()), *psql]
     redis_cli = redis(output_dir)
     versions = {
-        "api-web": [],
-        "banco-dados": [*psql, "show server_version"],
-        "cache-redis": [*redis_cli, "INFO", "server"],
+        "api": [],
+        "database": [*psql, "show server_version"],
+        "cache": [*redis_cli, "INFO", "server"],
     }
+    folder = f"{output_dir}/secrets/embedded/{names.get('api', '')}"
     return {
-        "url": f"http://localhost:{settings['api_port']}",
+        "url": environment.url,
         "sql": psql,
         "sql_environment": {},
         "redis": redis_cli,
-        "versions": {name: command for name, command in versions.items() if name in services},
-        "closed_ports": [],
-        "published": [
-            {"service": name, "port": settings[setting], "address": HOST}
-            for name, setting in PORTS.items()
-            if name in services
-        ],
+        "versions": {names[role]: words for role, words in versions.items() if role in names},
+        "closed_ports": environment.closed_ports,
+        "published": environment.published,
         "addresses": [],
-        "token_file": token_file(settings["api_tokens"], f"{output_dir}/secrets/embedded/api-web"),
+        "token_file": token_file(settings["api_tokens"], folder),
     }

@@ -84,10 +84,34 @@ def _ports(values: Values) -> list[tuple[str, str, str]]:
          "give each its own port")
         for port in twice
     ]  # fmt: skip
-    local = Counter([values["api_port"], values["embedded_db_port"], values["embedded_cache_port"]])
-    if max(local.values()) > 1:
-        reason = "api_port, embedded_db_port and embedded_cache_port are not all different"
-        found.append(("embedded_db_port", reason, "give each its own port"))
+    local = {
+        name: service["embedded_port"]
+        for name, service in values["stack_services"].items()
+        if service["enabled"] and "embedded_port" in service
+    }
+    for port in sorted({port for port in local.values() if list(local.values()).count(port) > 1}):
+        users = [name for name, own in local.items() if own == port]
+        reason = f"{' and '.join(users)} have embedded ports that are not all different"
+        settings = [name for name in values if name.endswith("_port") and values[name] == port]
+        setting = max(settings, key=lambda name: name.startswith("embedded_"), default="")
+        found.append((setting or "stack_services", reason, "give each its own port"))
+    return found
+
+
+def _published(values: Values) -> list[tuple[str, str, str]]:
+    """Each port of the host leads to one of a container: its own, or that of its replica."""
+    found = []
+    for name, service in values["stack_services"].items():
+        ports, inner = len(service["host_ports"]), len(service.get("container_ports", []))
+        replicas = service.get("replicas", 1)
+        if service["enabled"] and ports and (ports, inner) != (max(replicas, inner), inner or 1):
+            reason = (
+                f"{name} has {ports} host_ports, {inner} container_ports and {replicas} replicas"
+            )
+            fix = (
+                "give one host port for each port of its container, or of one port for each replica"
+            )
+            found.append(("stack_services", reason, fix))
     return found
 
 
@@ -139,6 +163,13 @@ def _partials(values: Values) -> list[tuple[str, str, str]]:
             )
             fix = "add the entry (enabled: false leaves the service out), or remove the partial"
             found.append(("stack_services", reason, fix))
+    for program in sorted((layout.TEMPLATES / "embedded").glob("*.json.j2")):
+        name = program.name.removesuffix(".json.j2")
+        if "embedded_port" not in values["stack_services"].get(name, {"embedded_port": 0}):
+            reason = (
+                f"{name} has a program, templates/embedded/{program.name}, and no embedded_port"
+            )
+            found.append(("stack_services", reason, "add its port on 127.0.0.1"))
     return found
 
 
@@ -195,6 +226,7 @@ RULES: list[Callable[[Values], list[tuple[str, str, str]]]] = [
     _processes,
     _memory,
     _ports,
+    _published,
     _catalogue,
     _partials,
     address_problems,

@@ -1,13 +1,56 @@
-"""Which runtime an environment gets, and why, in one line."""
+"""What a runtime offers, which there are, and which of them an environment gets."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol
+from urllib.parse import urlsplit
 
+from ..environment import Environment
 from ..settings.problems import Problem
+from .compose import commands as compose_commands
 from .compose.engine import Engine, advice
+from .embedded import commands as embedded_commands
+
+
+class Runtime(Protocol):
+    """How an environment is asked in one runtime: argument lists of commands that run on its host."""
+
+    def evidence_commands(
+        self, output_dir: str, services: Sequence[str], since: float = 0.0
+    ) -> dict[str, list[str]]:
+        """Commands by name whose output tells why something failed.
+
+        Of logs they have what is newer than ``since`` (Unix seconds), which is 0 or now.
+        """
+
+    def access(self, environment: Environment, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """``url``, and the commands that run SQL and redis-cli and tell versions, as verification takes them."""
+
+
+RUNTIMES: Mapping[str, Runtime] = {"compose": compose_commands, "embedded": embedded_commands}
+
+
+def from_here(address: str, access: Mapping[str, Any]) -> dict[str, str]:
+    """How people reach an environment from this machine; ``address`` is that of its host, empty for this machine.
+
+    ``url``, ``options`` for curl, and ``tunnel``, a command to type first where the host publishes to itself only.
+    """
+    url = str(access["url"])
+    parts = urlsplit(url)
+    found = {"url": url, "options": "", "tunnel": ""}
+    if not address:
+        return found
+    if all(item["address"].startswith("127.") for item in access["published"]):
+        port = parts.port or 443
+        return found | {"tunnel": f"ssh -L {port}:127.0.0.1:{port} {address}"}
+    if parts.hostname == "localhost":
+        return found | {"url": url.replace("//localhost", f"//{address}")}
+    if str(parts.hostname).endswith(".localhost"):
+        return found | {"options": f" --connect-to ::{address}:"}
+    return found
 
 
 @dataclass(frozen=True)
