@@ -25,7 +25,7 @@ from ..runtimes.embedded.staging import home_of
 from ..runtimes.embedded.unprivileged import process_user
 from ..secrets.tokens import PREFIX as TOKEN
 from ..settings.catalogue import start_order
-from ..settings.sizes import size_in_bytes
+from ..settings.validation import size_in_bytes
 from .ignored_files import is_leftover
 from .postgres_options import postgres_options
 from .quoting import FILTERS
