@@ -93,7 +93,7 @@ test-tools: ## install the packages that tests need besides (Debian, Ubuntu; as 
 test: .venv/ready-dev ## the whole test suite; what needs Docker runs where an engine answers
 	$(BIN)/pytest
 
-docs: .venv/ready ## write docs/settings.md from the schema and the commented defaults
+docs: .venv/ready ## write docs/settings.md from the settings in inventories/group_vars/all
 	$(TOOL) stackwright.settings.page
 
 licences: .venv/ready-dev ## write docs/licences.md from what is installed; after `make lock`

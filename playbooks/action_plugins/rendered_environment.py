@@ -17,7 +17,6 @@ from stackwright import layout
 from stackwright.environment_action import EnvironmentAction
 from stackwright.output.manifest import MANIFEST, RECORD_TYPES
 from stackwright.rendering.prepare import Prepared, prepare
-from stackwright.settings.patterns import with_members
 from stackwright.settings.resolve import environment_of
 from stackwright.stack_facts import (
     caveats,
@@ -52,8 +51,7 @@ class ActionModule(EnvironmentAction):
         if seen["unknown"] and current and record["runtime"] == "compose":
             return {"failed": True, "msg": unknown(environment, seen)}
         place = layout.place_of(environment, output, host.remote)
-        schema, _ = with_members(self.schema, variables, self._templar)
-        facts = found_facts(seen, place, self.address, secret_variables(schema, variables))
+        facts = found_facts(seen, place, self.address, secret_variables(self.schema, variables))
         if current:
             values = self.settings(variables)
             prepared = prepare(values, record, host.remote)

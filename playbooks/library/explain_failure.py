@@ -33,7 +33,7 @@ options:
     mentions are looked up anyway.}
   paths: {type: list, elements: str, default: [], description: Folders to measure free disk space of.}
   seconds: {type: int, default: 5, description: Longest time per evidence command.}
-  secrets: {type: list, elements: str, default: [], description: Texts that must not be shown.}
+  secrets: {type: list, elements: raw, default: [], description: Texts and mappings of texts that must not be shown.}
 """
 
 RETURN = """
@@ -51,7 +51,7 @@ ARGUMENTS = {
     "ports": {"type": "list", "elements": "int", "default": []},
     "paths": {"type": "list", "elements": "str", "default": []},
     "seconds": {"type": "int", "default": 5},
-    "secrets": {"type": "list", "elements": "str", "default": [], "no_log": True},
+    "secrets": {"type": "list", "elements": "raw", "default": [], "no_log": True},
 }
 
 

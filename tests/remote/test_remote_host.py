@@ -47,10 +47,11 @@ class Remote:
         return done.output
 
     def secrets(self) -> dict[str, str]:
-        """All secrets of the environment, by their names in the vault."""
+        """All secrets of the environment, by their names in the vault, tokens as ``mapping.name``."""
         vault = VaultLib([("default", VaultSecret(VAULT_PASSWORD.encode()))])
-        found: dict[str, str] = yaml.safe_load(vault.decrypt(self.vault.read_bytes()))
-        return found
+        found: dict[str, Any] = yaml.safe_load(vault.decrypt(self.vault.read_bytes()))
+        tokens: dict[str, str] = found.pop("vault_api_token_secrets")
+        return found | {f"vault_api_token_secrets.{name}": text for name, text in tokens.items()}
 
     def report(self) -> dict[str, Any]:
         """The last verification's report, on this machine."""
@@ -110,7 +111,7 @@ def test_a_bare_server_becomes_a_verified_stack(remote: Remote, first: str) -> N
     }
     authority = remote.project.output("prod") / "edge-ca.crt"
     client = Connection(HOST, remote.machine.address, HTTPS, authority)
-    bearer = {"Authorization": f"Bearer {remote.secrets()['vault_api_token_reader']}"}
+    bearer = {"Authorization": f"Bearer {remote.secrets()['vault_api_token_secrets.reader']}"}
     assert client.ask("GET", "/tasks").status == 401
     assert client.ask("GET", "/tasks", headers=bearer).json["count"] == 3
     client.close()

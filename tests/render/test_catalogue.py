@@ -26,31 +26,20 @@ CATALOGUE = """
     secrets: []
     image: "{{ adminer_image }}"
 """
-SCHEMA = """
-  adminer:
-    adminer_enabled:
-      meaning: Whether the environment has a database client in the browser.
-      type: boolean
-    adminer_image:
-      meaning: Its image.
-      type: string
-      allowed: an image reference
-    adminer_port:
-      meaning: Its port on this host.
-      type: integer
-      minimum: 1
-      maximum: 65535
-"""
 DEFAULTS = """---
-# A database client in the browser, off by default.
+# A database client in the browser.
+
+# Whether the environment has it, its image and its port on this host. It is off by default.
+# @schema {type: boolean}
 adminer_enabled: false
+# @schema {type: string, allowed: an image reference}
 adminer_image: adminer:4
+# @schema {$ref: api_port}
 adminer_port: 8080
 """
 PARTIAL = '{% extends "service.yml.j2" %}\n'
 PIECES = {
     "catalogue": ("inventories/group_vars/all/services.yml", CATALOGUE, True),
-    "schema": ("playbooks/vars/settings.yml", SCHEMA, True),
     "defaults": ("inventories/group_vars/all/adminer.yml", DEFAULTS, False),
     "partial": ("templates/services/adminer.yml.j2", PARTIAL, False),
 }
@@ -91,19 +80,17 @@ def test_a_fourth_service_is_off_by_default_and_on_by_its_setting(project: Proje
 @pytest.mark.parametrize(
     ("missing", "said"),
     [
-        ("schema", "adminer_enabled: is no setting"),
-        ("defaults", "adminer_port: is missing"),
+        ("rule", "adminer_port: has no `# @schema {…}` right above it"),
+        ("default", "stack_services: 'adminer_port' is undefined"),
         ("catalogue", "stack_services: has no entry for adminer, which has a partial"),
         ("partial", "templates/services/adminer.yml.j2 is missing"),
     ],
 )
 def test_a_missing_piece_is_named(project: Project, missing: str, said: str) -> None:
     add(project, *(piece for piece in PIECES if piece != missing))
-    if missing == "defaults":
-        project.write(
-            "inventories/group_vars/all/adminer.yml",
-            "---\nadminer_enabled: true\nadminer_image: a\n",
-        )
+    record = "# @schema {$ref: api_port}\nadminer_port: 8080\n"
+    left = {"rule": "adminer_port: 8080\n", "default": ""}.get(missing, record)
+    project.write(PIECES["defaults"][0], DEFAULTS.replace(record, left))
     done = project.run(*RENDER, "-e", "adminer_enabled=true")
     assert done.returncode != 0
     assert said in done.output

@@ -1,4 +1,4 @@
-"""Defaults, schema and documentation belong together: nothing is in one place only."""
+"""What pages and playbooks say of each other and of files is so."""
 
 from __future__ import annotations
 
@@ -9,14 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
-import yaml
 from stackwright import layout
-from stackwright.settings.schema import load_schema
 
 from tests.support.project import Project
 
-DEFAULTS = layout.INVENTORIES / "group_vars" / "all"
-SECTIONS = sorted({setting.section for setting in load_schema(layout.SCHEMA_FILE).values()})
 PLAYBOOKS = sorted((layout.PROJECT / "playbooks").glob("*.yml"))
 PAGES = [
     "README.md",
@@ -25,35 +21,6 @@ PAGES = [
 ]
 # Where files are that pages name by their path.
 FOLDERS = "app|bench|docs|inventories/group_vars/all|playbooks|templates|tests"
-
-
-def defaults_of(section: str) -> dict[str, object]:
-    return dict(yaml.safe_load((DEFAULTS / f"{section}.yml").read_text(encoding="utf-8")))
-
-
-def test_every_section_has_its_file_of_defaults() -> None:
-    assert sorted(path.stem for path in DEFAULTS.glob("*.yml")) == SECTIONS
-
-
-@pytest.mark.parametrize("section", SECTIONS)
-def test_every_setting_has_a_default_and_every_default_is_a_setting(section: str) -> None:
-    described = {s.name for s in load_schema(layout.SCHEMA_FILE).values() if s.section == section}
-    assert set(defaults_of(section)) == described
-
-
-@pytest.mark.parametrize("section", SECTIONS)
-def test_every_default_is_explained_by_a_comment_above_it(section: str) -> None:
-    lines = (DEFAULTS / f"{section}.yml").read_text(encoding="utf-8").splitlines()
-    for number, line in enumerate(lines):
-        if re.match(r"[a-z_]+:", line):
-            above = number - 1
-            while re.match(r"[a-z_]+:|  ", lines[above]):  # settings explained together
-                above -= 1
-            assert lines[above].startswith("#"), line
-
-
-def test_the_schema_repeats_no_default() -> None:
-    assert not [s.name for s in load_schema(layout.SCHEMA_FILE).values() if "default" in s.rule]
 
 
 @pytest.mark.parametrize("playbook", PLAYBOOKS, ids=lambda path: path.stem)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 import yaml
@@ -10,10 +11,12 @@ from ansible.parsing.vault import VaultLib, VaultSecret
 
 from tests.support.project import (
     GOOD_SECRET,
+    PROD_TOKENS,
     VAULT_PASSWORD,
     Project,
     Run,
     encrypted,
+    good_token,
     good_vault,
     inventory_of,
     recap,
@@ -41,8 +44,19 @@ def generate(
 
 
 def secrets_in(project: Project, path: str = VAULT) -> dict[str, str]:
+    """Each secret of a vault, those of mappings as ``mapping.name``."""
     vault = VaultLib([("default", VaultSecret(VAULT_PASSWORD.encode()))])
-    found: dict[str, str] = yaml.safe_load(vault.decrypt((project.folder / path).read_bytes()))
+    return flat(yaml.safe_load(vault.decrypt((project.folder / path).read_bytes())))
+
+
+def flat(vault: dict[str, Any]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name, value in vault.items():
+        found |= (
+            {f"{name}.{key}": text for key, text in value.items()}
+            if isinstance(value, dict)
+            else {name: value}
+        )
     return found
 
 
@@ -106,9 +120,30 @@ def test_another_secret_is_one_more_entry_in_the_list(project: Project) -> None:
     assert run.results["prod-host"]["generated"] == ["vault_shop_token"]
     found = secrets_in(project)
     assert found.pop("vault_shop_token")
-    assert found == {**yaml.safe_load(good_vault()), "vault_own": "x"}
+    assert found == {**flat(yaml.safe_load(good_vault())), "vault_own": "x"}
     rendered = project.render("-i", "inventories/prod.yml")
     assert rendered.returncode == 0, rendered.output
+
+
+def test_a_vault_with_a_variable_for_each_token_gets_the_mapping_with_the_same_tokens(
+    project: Project,
+) -> None:
+    former = "".join(f"vault_api_token_{name}: {good_token(name)}\n" for name in PROD_TOKENS[1:])
+    project.write(
+        VAULT,
+        encrypted(former + good_vault(tokens={}).partition("vault_api_token_secrets: {}\n")[0]),
+    )
+    run = generate(project)
+    assert re.search(r"copied     api_token_secrets\.reader +Tokens of the API", run.output)
+    assert re.search(r"generated  api_token_secrets\.operator ", run.output)
+    found = secrets_in(project)
+    for name in PROD_TOKENS[1:]:
+        assert found[f"vault_api_token_secrets.{name}"] == good_token(name)
+    rendered = project.render("-i", "inventories/prod.yml")
+    assert rendered.returncode == 0, rendered.output
+    for name in PROD_TOKENS:
+        file = project.output("prod") / f"secrets/api-web/api_token_{name}"
+        assert file.read_text(encoding="utf-8") == found[f"vault_api_token_secrets.{name}"]
 
 
 def test_a_new_environment_needs_no_folder(project: Project) -> None:
@@ -199,4 +234,4 @@ def test_every_secret_says_its_purpose_and_comes_from_the_vault(project: Project
     entries = re.findall(r"(?m)^((?:#.*\n)+)(\w+): (.*)$", text.partition("\n\n")[2])
     assert [name for _, name, _ in entries] == list(yaml.safe_load(text))
     for _, name, value in entries:
-        assert value == f'"{{{{ vault_{name} }}}}"'
+        assert value in (f'"{{{{ vault_{name} }}}}"', f'"{{{{ vault_{name} | default({{}}) }}}}"')

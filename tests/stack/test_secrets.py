@@ -56,13 +56,13 @@ def token(name: str, generation: int) -> str:
 def vault(generation: int) -> str:
     """A vault with a marked secret for every purpose."""
     secrets = {f"vault_{kind}_password": f"{MARK}-{kind}-{generation}{DIFFICULT}" for kind in KINDS}
-    secrets |= {f"vault_api_token_{name}": token(name, generation) for name in TOKENS}
     # JSON is YAML, and !unsafe keeps what looks like a template from being one.
-    lines = (
+    lines = [
         f"{name}: !unsafe {json.dumps(text, ensure_ascii=False)}\n"
         for name, text in secrets.items()
-    )
-    return encrypted("".join(lines))
+    ]
+    tokens = {name: token(name, generation) for name in TOKENS}
+    return encrypted("".join([*lines, f"vault_api_token_secrets: {json.dumps(tokens)}\n"]))
 
 
 class Leaky(Stack):

@@ -45,10 +45,7 @@ def settings(port: int, tokens: dict[str, str], reads: bool = False) -> str:
 def stack(shared_project: Project) -> Iterator[Stack]:
     """The environment, up and verified with its own token."""
     port = free_base()
-    vault = good_vault() + "".join(
-        f"vault_api_token_{name}: {secret}\n" for name, secret in SECRETS.items()
-    )
-    shared_project.environment("swtest_tokens", vault=vault)
+    shared_project.environment("swtest_tokens", vault=good_vault(tokens=SECRETS))
     shared_project.write(MAIN, settings(port, FIRST))
     stack = Stack(shared_project, "swtest_tokens", "swtest-tokens-", port)
     try:

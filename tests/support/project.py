@@ -129,10 +129,11 @@ def like_dev(password: str) -> str:
     )
 
 
-def other_secrets() -> str:
-    """All secrets but db_password, good ones, for a vault; prod's tokens are among them."""
-    tokens = "".join(f"vault_api_token_{name}: {good_token(name)}\n" for name in PROD_TOKENS)
-    return tokens + "".join(f"vault_{name}: {GOOD_SECRET}, {name}\n" for name in OTHER_SECRETS)
+def other_secrets(tokens: Mapping[str, str] | None = None) -> str:
+    """All secrets but db_password, good ones, for a vault; the tokens are prod's, unless others are given."""
+    own = {name: good_token(name) for name in PROD_TOKENS} if tokens is None else dict(tokens)
+    rest = "".join(f"vault_{name}: {GOOD_SECRET}, {name}\n" for name in OTHER_SECRETS)
+    return f"vault_api_token_secrets: {json.dumps(own, ensure_ascii=False)}\n{rest}"
 
 
 def good_token(name: str) -> str:
@@ -140,9 +141,10 @@ def good_token(name: str) -> str:
     return f"pT7-unlikely-9z-{name}"
 
 
-def good_vault(secret: str = GOOD_SECRET) -> str:
-    """A vault with every secret; db_password is the one given."""
-    return f"vault_db_password: {json.dumps(secret, ensure_ascii=False)}\n{other_secrets()}"
+def good_vault(secret: str = GOOD_SECRET, tokens: Mapping[str, str] | None = None) -> str:
+    """A vault with every secret; db_password is the one given, and so are the tokens, else they are prod's."""
+    own = f"vault_db_password: {json.dumps(secret, ensure_ascii=False)}\n"
+    return own + other_secrets(tokens)
 
 
 def inventory_of(environments: list[str]) -> str:

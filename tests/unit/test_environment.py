@@ -61,7 +61,7 @@ def prod(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 def extended(**changes: Any) -> dict[str, Any]:
     """Dev's settings with two more services."""
     values = dev_values(**changes)
-    values["stack_services"] |= {"queue": STATEFUL, "worker": STATELESS}
+    values["stack_services"] = values["stack_services"] | {"queue": STATEFUL, "worker": STATELESS}
     return values
 
 

@@ -159,8 +159,8 @@ class EnvironmentAction(ActionBase):  # type: ignore[misc]
 
     @property
     def schema(self) -> dict[str, Setting]:
-        """Every setting by name; once ``settings`` were read, with the members of families in place of those."""
-        return self._schema or load_schema(layout.SCHEMA_FILE)
+        """Every setting by name; once ``settings`` were read, with the members of mappings of secrets, too."""
+        return self._schema or load_schema(layout.DEFAULTS)
 
     def look(self, variables: Mapping[str, Any], templar: Templar, extra: set[str]) -> Resolution:
         """See look_at_environment. The same is worked out once a run, whichever tasks ask for it."""

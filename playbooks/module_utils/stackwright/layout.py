@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[3]
-SCHEMA_FILE = PROJECT / "playbooks" / "vars" / "settings.yml"
+RULES = PROJECT / "playbooks" / "vars"
 TEMPLATES = PROJECT / "templates"
 INVENTORIES = PROJECT / "inventories"
 DEFAULTS = INVENTORIES / "group_vars" / "all"
-SECRETS_FILE = DEFAULTS / "secrets.yml"
 
 
 @dataclass(frozen=True)

@@ -41,13 +41,8 @@ def caveats(environment: str, seen: Mapping[str, Any]) -> list[str]:
 
 
 def secret_variables(schema: Mapping[str, Setting], variables: Mapping[str, Any]) -> list[str]:
-    """The variables with the secrets: the settings, or for members of families that are not set the vault's."""
-    names = [
-        setting.name if setting.name in variables else setting.vault_variable
-        for setting in schema.values()
-        if setting.secret
-    ]
-    return [name for name in names if name in variables]
+    """The settings that are secrets or mappings of secrets."""
+    return [name for name, setting in schema.items() if setting.secret and name in variables]
 
 
 def found_facts(

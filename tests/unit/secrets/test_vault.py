@@ -6,6 +6,7 @@ import fcntl
 import os
 import re
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ from stackwright.system import lock_folder
 from tests.support.resolving import dev_values
 
 PASSWORDS = [("default", VaultSecret(b"one")), ("shop", VaultSecret(b"another"))]
-SCHEMA = load_schema(layout.SCHEMA_FILE)
+SCHEMA = load_schema(layout.DEFAULTS)
 MISSING = [
     Setting(name, "secrets", f"What {name} is for.", "", "", True, {"type": "string"})
     for name in ("db_password", "cache_password")
@@ -83,7 +84,8 @@ def test_what_is_generated_passes_the_rules_for_secrets(tmp_path: Path) -> None:
             secrets_strict=True,
         )
         assert secret_problems(schema, values, nowhere) == []
-        assert re.fullmatch(SCHEMA["api_token_NAME"].rule["pattern"], secret)
+        token = SCHEMA["api_token_secrets"].rule["additionalProperties"]
+        assert re.fullmatch(token["pattern"], secret)
 
 
 def test_nothing_missing_changes_no_byte(tmp_path: Path) -> None:
@@ -257,8 +259,76 @@ def test_a_run_that_keeps_the_folder_is_an_error_that_says_so(
 
 def test_a_secret_is_missing_only_where_its_setting_takes_it_from_the_vault() -> None:
     named = {"db_password": "{{ vault_db_password }}"}
-    assert names(missing_secrets(SCHEMA, named)) == ["db_password"]
-    assert missing_secrets(SCHEMA, named | {"vault_db_password": ""}) == []
-    assert missing_secrets(SCHEMA, {"db_password": "admin123"}) == []
-    assert missing_secrets(SCHEMA, {"db_password": "{{ vault_db_password_of_old }}"}) == []
-    assert missing_secrets(SCHEMA, {"db_password": "{{ lookup('elsewhere') }}"}) == []
+    assert names(missing_secrets(SCHEMA, named, {})) == ["db_password"]
+    assert missing_secrets(SCHEMA, named | {"vault_db_password": ""}, {}) == []
+    assert missing_secrets(SCHEMA, {"db_password": "admin123"}, {}) == []
+    assert missing_secrets(SCHEMA, {"db_password": "{{ vault_db_password_of_old }}"}, {}) == []
+    assert missing_secrets(SCHEMA, {"db_password": "{{ lookup('elsewhere') }}"}, {}) == []
+
+
+TOKENS = SCHEMA["api_token_secrets"]
+MEMBERS = [replace(TOKENS, name=f"api_token_secrets.{name}") for name in ("ci", "ops")]
+
+
+def test_the_members_that_a_mapping_of_secrets_lacks_are_missing() -> None:
+    taken = {TOKENS.name: "{{ vault_api_token_secrets | default({}) }}"}
+    wanted = {TOKENS.name: ["ci", "ops"]}
+    assert missing_secrets(SCHEMA, taken, wanted) == MEMBERS
+    some = taken | {TOKENS.vault_variable: {"ci": "", "gone": ""}}
+    assert missing_secrets(SCHEMA, some, wanted) == MEMBERS[1:]
+    assert missing_secrets(SCHEMA, {TOKENS.name: {"ci": "x"}}, wanted) == []
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "",
+        "vault_db_password: x\n",
+        "vault_api_token_secrets:\n  # the first\n  boss: b\n  old: 'o'\nvault_db_password: x\n",
+        "vault_api_token_secrets:\n    old: |-\n      o\n    # the last\n",
+        "vault_api_token_secrets: {boss: b,\n  old: o}\nvault_db_password: x\n",
+        "vault_api_token_secrets: {}\n",
+    ],
+)
+def test_members_go_into_their_mapping_and_the_others_stay(before: str, tmp_path: Path) -> None:
+    vault = vault_at(tmp_path)
+    put(vault, before or "# nothing\n")
+    assert vault.add(MEMBERS) == MEMBERS
+    found, old = yaml.safe_load(content(vault)), yaml.safe_load(before) or {}
+    new = {name: found["vault_api_token_secrets"].pop(name) for name in ("ci", "ops")}
+    assert all(len(text) == 40 for text in new.values())
+    assert found == {"vault_api_token_secrets": {}} | old
+    assert content(vault).count("#") >= before.count("#")
+    assert vault.add(MEMBERS) == []
+
+
+def test_a_token_that_had_a_variable_of_its_own_is_copied(tmp_path: Path) -> None:
+    vault = vault_at(tmp_path)
+    text = "vault_api_token_ci: 'the: old one'\n"
+    put(vault, text)
+    assert vault.add(MEMBERS) == MEMBERS
+    assert content(vault).startswith(text)
+    found = yaml.safe_load(content(vault))["vault_api_token_secrets"]
+    assert found["ci"] == "the: old one"
+    assert len(found["ops"]) == 40
+
+
+@pytest.mark.parametrize(
+    "text", ["vault_api_token_secrets:\n", "vault_api_token_secrets: [hidden]\n"]
+)
+def test_what_should_be_a_mapping_of_secrets_and_is_none_stays(text: str, tmp_path: Path) -> None:
+    vault = vault_at(tmp_path)
+    put(vault, text)
+    with pytest.raises(RefusedError, match="has no mapping as vault_api_token_secrets"):
+        vault.add(MEMBERS)
+    assert content(vault) == text
+
+
+def test_a_mapping_of_secrets_in_another_file_is_not_hidden(tmp_path: Path) -> None:
+    vault = vault_at(tmp_path)
+    put(vault, "a: b\n")
+    with pytest.raises(
+        RefusedError, match="has no vault_api_token_secrets, which is set elsewhere"
+    ):
+        vault.add(MEMBERS, defined={"vault_api_token_secrets"})
+    assert content(vault) == "a: b\n"

@@ -1,4 +1,4 @@
-"""docs/settings.md is what schema and defaults say now, and there is no page while one of them says too little."""
+"""docs/settings.md is what the records say now, and there is no page while one of them says too little."""
 
 from __future__ import annotations
 
@@ -7,37 +7,34 @@ from pathlib import Path
 
 import pytest
 from stackwright import layout
-from stackwright.settings.comments import first_sentence, read_defaults
 from stackwright.settings.page import PAGE, PageError, main, page
-from stackwright.settings.schema import Setting, load_schema, parse_schema
+from stackwright.settings.schema import Setting, load_schema
 
-SHIPPED = load_schema(layout.SCHEMA_FILE)
+SHIPPED = load_schema(layout.DEFAULTS)
 
 
 @pytest.fixture(scope="module")
 def shipped() -> str:
-    return page(layout.DEFAULTS, SHIPPED)
+    return page(layout.DEFAULTS)
 
 
 def test_the_shipped_page_is_up_to_date(shipped: str) -> None:
     assert PAGE.read_text(encoding="utf-8") == shipped, "stale: `make docs` writes it anew"
 
 
-@pytest.mark.parametrize("setting", SHIPPED.values(), ids=lambda setting: setting.name)
-def test_each_setting_has_its_heading_meaning_unit_and_allowed_form(
-    setting: Setting, shipped: str
-) -> None:
-    (part,) = [
-        part
-        for part in shipped.split("\n### ")[1:]
-        if f"`{setting.name}`" in part.partition("\n")[0]
-    ]
-    assert setting.meaning.rstrip(".") in re.sub(
-        r"\[(`\w+`)\]\(\S+\)", lambda link: link[1].strip("`"), part
-    )
-    assert setting.allowed in part
-    assert setting.unit in part
-    assert "Default" in part
+def test_each_setting_has_its_heading_meaning_unit_and_allowed_form(shipped: str) -> None:
+    for setting in SHIPPED.values():
+        (part,) = [
+            part
+            for part in shipped.split("\n### ")[1:]
+            if f"`{setting.name}`" in part.partition("\n")[0]
+        ]
+        assert setting.meaning.rstrip(".") in re.sub(
+            r"\[(`\w+`)\]\(\S+\)", lambda link: link[1].strip("`"), part
+        )
+        assert setting.allowed in part
+        assert setting.unit in part
+        assert "Default" in part
 
 
 @pytest.mark.parametrize("setting", SHIPPED.values(), ids=lambda setting: setting.name)
@@ -68,20 +65,16 @@ DEFAULTS = """---
 # Seconds it waits. Longer is kinder.
 #   never  not at all,
 #          ever
+# @schema {type: integer, minimum: 1, maximum: 9}
 shop_wait_seconds: 3
 
 # Who may come in, and how many. More are turned away at <the door>.
+# @schema {type: string, allowed: a | b}
 shop_guests: "{{ 'a' | upper }}"
+# @schema {type: object, unit: seats, allowed: see shop_guests}
 shop_seats: {a: 1,
              b: 2}
 """
-SCHEMA = {
-    "shop": {
-        "shop_wait_seconds": {"meaning": "Seconds it waits.", "type": "integer", "minimum": 1, "maximum": 9},
-        "shop_guests": {"meaning": "Who may come in.", "type": "string", "allowed": "a | b"},
-        "shop_seats": {"meaning": "How many.", "unit": "seats", "type": "object", "allowed": "see shop_guests"},
-    },
-}  # fmt: skip
 
 
 def written(folder: Path, text: str = DEFAULTS) -> Path:
@@ -89,8 +82,8 @@ def written(folder: Path, text: str = DEFAULTS) -> Path:
     return folder
 
 
-def test_a_page_is_written_from_comment_default_and_schema(tmp_path: Path) -> None:
-    text = page(written(tmp_path), parse_schema(SCHEMA)).partition("\n## ")[2]
+def test_a_page_is_written_from_comment_default_and_rule(tmp_path: Path) -> None:
+    text = page(written(tmp_path)).partition("\n## ")[2]
     assert (
         text
         == """shop
@@ -109,10 +102,10 @@ Seconds it waits. Longer is kinder.
 
 Who may come in, and how many. More are turned away at \\<the door>.
 
-| Setting | Meaning | Default | Unit | Allowed |
-|---|---|---|---|---|
-| `shop_guests` | Who may come in. | `{{ 'a' \\| upper }}` |  | a \\| b |
-| `shop_seats` | How many. | below | seats | see shop_guests |
+| Setting | Default | Unit | Allowed |
+|---|---|---|---|
+| `shop_guests` | `{{ 'a' \\| upper }}` |  | a \\| b |
+| `shop_seats` | below | seats | see shop_guests |
 
 ```yaml
 {a: 1,
@@ -123,31 +116,31 @@ Who may come in, and how many. More are turned away at \\<the door>.
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "gap"),
+    ("old", "new", "gaps"),
     [
-        ("# Seconds it waits. Longer is kinder.\n", "", "does not begin with its meaning"),
         ("# Seconds it waits. Longer is kinder.\n#   never  not at all,\n#          ever\n", "",
-         "shop.yml:4: shop_wait_seconds has no comment right above it"),
-        ("#          ever\n", "\n", "shop.yml:7: shop_wait_seconds has no comment right above it"),
-        ("#          ever\n", "\n", "shop.yml: no setting follows the comment: Seconds it waits."),
+         ["shop.yml:5: shop_wait_seconds has no comment right above it"]),
+        ("#          ever\n", "\n",
+         ["shop.yml: a comment is about no setting: Seconds it waits. Longer is kinder.",
+          "shop.yml:8: shop_wait_seconds has no comment right above it"]),
         (" Longer is kinder.\n#   never  not at all,\n#          ever", "",
-         "shop.yml:5: shop_wait_seconds has a comment without a consequence"),
-        (" More are turned away at <the door>.", "", "shop_guests has a comment without a consequence"),
-        ("# The shop.\n\n", "", "shop.yml: says nothing about itself"),
-        ("shop_wait_seconds", "shop_hold_seconds", "shop_hold_seconds has no entry in playbooks/vars/settings.yml"),
-        ("shop_wait_seconds", "shop_hold_seconds", "shop_wait_seconds of playbooks/vars/settings.yml has no default"),
-        ("shop_wait_seconds", "other", "other is in the section elsewhere of playbooks/vars/settings.yml"),
+         ["shop.yml:6: shop_wait_seconds has a comment without a consequence"]),
+        (" More are turned away at <the door>.", "",
+         ["shop.yml:12: shop_guests has a comment without a consequence",
+          "shop.yml:14: shop_seats has a comment without a consequence"]),
+        ("# The shop.\n\n", "", ["shop.yml: the file says nothing about itself"]),
+        ("# @schema {type: integer, minimum: 1, maximum: 9}\n", "",
+         ["shop.yml:7: shop_wait_seconds has no `# @schema {…}` right above it"]),
     ],
 )  # fmt: skip
 def test_there_is_no_page_while_something_is_missing(
-    old: str, new: str, gap: str, tmp_path: Path
+    old: str, new: str, gaps: list[str], tmp_path: Path
 ) -> None:
     assert old in DEFAULTS
-    elsewhere = {"elsewhere": {"other": {"meaning": "Other.", "type": "boolean"}}}
-    schema = parse_schema(SCHEMA | (elsewhere if new == "other" else {}))
     with pytest.raises(PageError) as refused:
-        page(written(tmp_path, DEFAULTS.replace(old, new)), schema)
-    assert gap in str(refused.value)
+        page(written(tmp_path, DEFAULTS.replace(old, new)))
+    said = str(refused.value).replace(f"{tmp_path}/", "").splitlines()
+    assert [line.partition(";")[0] for line in said] == gaps
 
 
 def test_the_command_writes_the_page_or_says_what_is_missing(
@@ -155,20 +148,9 @@ def test_the_command_writes_the_page_or_says_what_is_missing(
 ) -> None:
     target = layout.PROJECT / "docs" / "settings.md"
     before = target.stat().st_mtime_ns, target.read_bytes()
-    monkeypatch.setattr(layout, "DEFAULTS", written(tmp_path))
+    monkeypatch.setattr(
+        layout, "DEFAULTS", written(tmp_path, DEFAULTS.replace("{type: string", "{"))
+    )
     assert main() == 1
-    assert "shop_guests has no entry" in capsys.readouterr().err
+    assert "shop_guests has a `# @schema` that cannot be read" in capsys.readouterr().err
     assert (target.stat().st_mtime_ns, target.read_bytes()) == before
-
-
-def test_the_first_sentence_ends_at_the_first_full_stop_before_a_space() -> None:
-    assert first_sentence("Listens on 127.0.0.1\nonly. Never else.") == "Listens on 127.0.0.1 only."
-    assert first_sentence("no stop") == "no stop"
-
-
-def test_every_shipped_default_is_read_with_its_line() -> None:
-    for path in layout.DEFAULTS.iterdir():
-        lines = path.read_text(encoding="utf-8").splitlines()
-        for group in read_defaults(path).groups:
-            for default in group.defaults:
-                assert lines[default.line - 1].startswith(f"{default.name}:")

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stackwright.settings.schema import parse_schema
 from stackwright.settings.sources import Sources
 from stackwright.settings.validation import (
     check_values,
@@ -15,29 +14,27 @@ from stackwright.settings.validation import (
     unknown_settings,
 )
 
-SCHEMA = parse_schema(
-    {
-        "stack": {
-            "port": {"meaning": "P.", "type": "integer", "minimum": 1, "maximum": 9},
-            "share": {"meaning": "S.", "type": "number", "minimum": 0, "maximum": 9},
-            "strict": {"meaning": "B.", "type": "boolean"},
-            "name": {
-                "meaning": "N.",
-                "type": "string",
-                "pattern": "^[a-z$]*$",
-                "allowed": "letters",
-            },
-            "key": {"meaning": "K.", "type": "string", "secret": True, "allowed": "text"},
-            "labels": {
-                "meaning": "L.",
-                "type": "object",
-                "propertyNames": {"pattern": "^[a-z]+$"},
-                "additionalProperties": {"type": "string"},
-                "allowed": "texts by name",
-            },
-        }
-    }
-)
+from tests.support.records import settings_in
+
+SCHEMA = settings_in("""
+# @schema {type: integer, minimum: 1, maximum: 9}
+port: 1
+# @schema {type: number, minimum: 0, maximum: 9}
+share: 1
+# @schema {type: boolean}
+strict: true
+# @schema {type: string, pattern: '^[a-z$]*$', allowed: letters}
+name: a
+# @schema {type: string, secret: true, allowed: text}
+key: "{{ vault_key }}"
+# @schema {type: object, propertyNames: {pattern: '^[a-z]+$'}, additionalProperties: {type: string},
+# @schema  allowed: texts by name}
+labels: {}
+# @schema {type: intger, allowed: nothing that anybody could say}
+odd: 1
+# @schema {type: object, each: labels, secret: true, additionalProperties: {type: string}, allowed: texts by name}
+label_secrets: "{{ vault_label_secrets }}"
+""")
 NOWHERE = Sources(Path("/nowhere/shop.yml"), "shop", "shop-host", set(), Path("/nowhere"))
 
 
@@ -90,6 +87,19 @@ def test_a_bad_value_has_one_reason(name: str, value: Any, reason: str) -> None:
     assert reasons(**{name: value}) == [reason]
 
 
+def test_a_rule_that_is_no_json_schema_is_named_with_its_file() -> None:
+    (problem,) = check_values(SCHEMA, {"odd": 1}, NOWHERE)
+    assert problem.reason == "has a rule that is no JSON Schema (UnknownType)"
+    assert problem.where == "inventories/group_vars/all/shop.yml"
+
+
+def test_each_secret_that_a_mapping_lacks_is_named_with_the_command_that_makes_it() -> None:
+    values = {"labels": {"a": "x", "b": "y"}, "label_secrets": {"b": "z"}}
+    (problem,) = check_values(SCHEMA, values, NOWHERE)
+    assert (problem.setting, problem.reason) == ("label_secrets.a", "is missing")
+    assert "`make secrets ENV=shop` generates one" in problem.fix
+
+
 def test_a_key_cannot_break_the_message() -> None:
     (reason,) = reasons(labels={"evil\n  - other: fine\x1b[2J": 1, "a": "b"})[:1]
     assert len(reason.splitlines()) == 1
@@ -128,7 +138,7 @@ def test_the_command_lines_text_becomes_only_what_it_spells_plainly(
     [
         ("prot", "did you mean port?"),
         ("labls", "did you mean labels?"),
-        ("zzz", "remove it, or describe it"),
+        ("zzz", "remove it, or add it to inventories/group_vars/all"),
     ],
 )
 def test_an_unknown_name_gets_the_likely_one(name: str, fix: str) -> None:

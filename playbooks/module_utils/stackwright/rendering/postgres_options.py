@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..settings.sizes import size_in_bytes
+from ..settings.validation import size_in_bytes
 
 KIB, MIB, GIB = 1024, 1024**2, 1024**3
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -11,11 +11,19 @@ MASK = "********"
 
 
 class Masker:
-    """Replaces secrets in texts by ``mask``, in the spellings in which programs print them."""
+    """Replaces secrets in texts by ``mask``, in the spellings in which programs print them.
 
-    def __init__(self, secrets: Iterable[str] = (), mask: str = MASK) -> None:
+    A secret is a text, or a mapping of names to texts.
+    """
+
+    def __init__(self, secrets: Iterable[str | Mapping[str, str]] = (), mask: str = MASK) -> None:
         self._mask = mask
-        spellings = {spelling for secret in secrets if secret for spelling in _spellings(secret)}
+        texts = [
+            str(text)
+            for secret in secrets
+            for text in (secret.values() if isinstance(secret, Mapping) else [secret])
+        ]
+        spellings = {spelling for text in texts if text for spelling in _spellings(text)}
         # The longest first: a secret may contain another one.
         self._spellings = sorted(spellings, key=len, reverse=True)
 

@@ -6,12 +6,12 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-PREFIX = "api_token_"
+SECRETS, PREFIX = "api_token_secrets", "api_token_"
 ADMIN = "admin"
 
 
 def secret_of(name: str) -> str:
-    """The secret setting of a token."""
+    """The secret of a token, as the API reads it: a member of the setting ``api_token_secrets``."""
     return PREFIX + name
 
 
@@ -53,11 +53,11 @@ def _doubles(values: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     names = list(values["api_tokens"])
     return [
         (
-            secret_of(name),
-            f"is the same as {secret_of(other)}",
+            f"{SECRETS}.{name}",
+            f"is the same as that of {other}",
             "take it out of the vault, then `make secrets` generates one of its own",
         )
         for place, name in enumerate(names)
         for other in names[:place]
-        if values[secret_of(name)] == values[secret_of(other)]
+        if values[SECRETS][name] == values[SECRETS][other]
     ]

@@ -5,11 +5,12 @@ What is decrypted here leaves only encrypted again.
 
 from __future__ import annotations
 
+import json
 import re
 import secrets
 import string
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,33 +46,62 @@ class VaultTextError(Exception):
     """A text that nothing can be added to; the message says why and never quotes it."""
 
 
-def missing_secrets(schema: Mapping[str, Setting], task_vars: Mapping[str, Any]) -> list[Setting]:
-    """The secrets that the environment takes from its vault and that are not there; no value is looked at."""
+def missing_secrets(
+    schema: Mapping[str, Setting],
+    task_vars: Mapping[str, Any],
+    names: Mapping[str, Iterable[str]],
+) -> list[Setting]:
+    """The secrets that the environment takes from its vault and that are not there; no value is looked at.
+
+    ``names`` are those that mappings of secrets must have, by setting. A member is called ``setting.name``.
+    """
 
     def is_taken_from_the_vault(setting: Setting) -> bool:
         named = re.compile(rf"\b{re.escape(setting.vault_variable)}\b")
         return any(named.search(text) for text in texts_in(task_vars.get(setting.name)))
 
-    return [
-        setting
-        for setting in schema.values()
-        if setting.secret
-        and setting.vault_variable not in task_vars
-        and is_taken_from_the_vault(setting)
-    ]
+    missing = []
+    for setting in schema.values():
+        if not setting.secret or not is_taken_from_the_vault(setting):
+            continue
+        present = task_vars.get(setting.vault_variable)
+        if setting.each:
+            there = present if isinstance(present, Mapping) else ()
+            wanted = [name for name in names[setting.name] if name not in there]
+            missing += [replace(setting, name=f"{setting.name}.{name}") for name in wanted]
+        elif setting.vault_variable not in task_vars:
+            missing.append(setting)
+    return missing
 
 
-def _entries(text: str) -> dict[str, str]:
-    """Each entry as YAML, by name."""
+def former_variable(member: Setting) -> str:
+    """The variable that a member of a mapping of secrets had when each had one of its own."""
+    mapping, _, name = member.vault_variable.partition(".")
+    return mapping.removesuffix("secrets") + name
+
+
+def _nodes(text: str) -> dict[str, yaml.Node]:
+    """Each entry of a text, by name."""
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError:  # its message quotes the text
         raise VaultTextError("is no list of names and values") from None
-    if root is None:
+    if root is None or root.tag == "tag:yaml.org,2002:null":
         return {}
     if not isinstance(root, yaml.MappingNode):
         raise VaultTextError("is no list of names and values")
-    return {str(key.value): yaml.serialize(value) for key, value in root.value}
+    return {str(key.value): value for key, value in root.value}
+
+
+def _entries(text: str) -> dict[str, str]:
+    """Each entry as YAML by name, and those of mappings as ``mapping.name``."""
+    found: dict[str, str] = {}
+    for name, node in _nodes(text).items():
+        if isinstance(node, yaml.MappingNode):
+            found |= {f"{name}.{key.value}": yaml.serialize(value) for key, value in node.value}
+        else:
+            found[name] = yaml.serialize(node)
+    return found
 
 
 def _head(environment: str) -> str:
@@ -79,24 +109,46 @@ def _head(environment: str) -> str:
     return f"---\n# Secrets of the environment {environment}. {make} adds what is missing and changes nothing.\n"
 
 
-def _entry(setting: Setting) -> str:
+def _with_entry(text: str, setting: Setting) -> str:
+    """The text with a secret, generated or as it was under its former name, below the rest or in its mapping."""
     value = "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
-    return f'# {setting.meaning}\n{setting.vault_variable}: "{value}"\n'
+    variable, _, member = setting.vault_variable.partition(".")
+    nodes = _nodes(text)
+    former, mapping = nodes.get(former_variable(setting)), nodes.get(variable)
+    if member and isinstance(former, yaml.ScalarNode) and former.tag == "tag:yaml.org,2002:str":
+        value = former.value
+    entry = f"{member or variable}: {json.dumps(value)}"
+    if mapping is None:
+        own = f"{variable}:\n  {entry}" if member else entry
+        return f"{text.removesuffix(chr(10))}\n\n# {setting.meaning}\n{own}\n"
+    if not isinstance(mapping, yaml.MappingNode):
+        raise VaultTextError(f"has no mapping as {variable}")
+    if not mapping.value:
+        place, separator = mapping.start_mark.index + 1, ""
+    else:
+        start = mapping.value[0][0].start_mark
+        place, separator = start.index, ", " if mapping.flow_style else f"\n{' ' * start.column}"
+    return f"{text[:place]}{entry}{separator}{text[place:]}"
 
 
 def with_generated(
-    text: str, missing: Sequence[Setting], environment: str
+    text: str, missing: Sequence[Setting], environment: str, defined: Collection[str] = ()
 ) -> tuple[list[Setting], str]:
-    """Those of ``missing`` that ``text`` lacks, and the text with each of them and its purpose below the rest.
+    """Those of ``missing`` that ``text`` lacks, and the text with each of them and its purpose.
 
-    Raises VaultTextError where that would not leave every other entry as it is.
+    ``defined`` are the variables that are set anywhere. Raises VaultTextError where a mapping of secrets is in another
+    file, which this one would hide, and where the result would not leave every other entry as it is.
     """
     before = _entries(text)
+    for variable in {setting.vault_variable.partition(".")[0] for setting in missing}:
+        if variable in defined and variable not in _nodes(text):
+            raise VaultTextError(f"has no {variable}, which is set elsewhere and lacks secrets")
     added = [setting for setting in missing if setting.vault_variable not in before]
     if not added:
         return [], text
-    start = f"{text.removesuffix(chr(10))}\n" if text else _head(environment)
-    longer = "\n".join([start, *(_entry(setting) for setting in added)])
+    longer = text or _head(environment)
+    for setting in added:
+        longer = _with_entry(longer, setting)
     after = _entries(longer)
     if after | before != after or len(after) != len(before) + len(added):
         raise VaultTextError("cannot be added to as it is written")
@@ -124,20 +176,22 @@ class SecretVault:
         self.environment = environment
         self.vault = vault
 
-    def add(self, missing: Sequence[Setting], dry: bool = False) -> list[Setting]:
+    def add(
+        self, missing: Sequence[Setting], dry: bool = False, defined: Collection[str] = ()
+    ) -> list[Setting]:
         """Generate ``missing`` as far as the file has none by that name. Returns what was generated.
 
-        ``dry`` writes nothing and returns the same.
+        ``defined`` are the variables that are set anywhere. ``dry`` writes nothing and returns the same.
         """
         try:
             if missing:
                 self._check_place()
             if dry or not missing:
-                return self._extended(missing)[0]
+                return self._extended(missing, defined)[0]
             # Only one run at a time reads and replaces the file.
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with lock_folder(self.path.parent, LOCK_SECONDS):
-                added, content = self._extended(missing)
+                added, content = self._extended(missing, defined)
                 if added:
                     replace_file(self.path, content)
                 return added
@@ -186,11 +240,13 @@ class SecretVault:
     def _rewrite(self) -> str:
         return f"`ansible-vault edit {self.shown}` and write one `name: value` per line"
 
-    def _extended(self, missing: Sequence[Setting]) -> tuple[list[Setting], bytes]:
+    def _extended(
+        self, missing: Sequence[Setting], defined: Collection[str]
+    ) -> tuple[list[Setting], bytes]:
         """What is added to the file, and its whole new encrypted content."""
         opened = self._open()
         try:
-            added, text = with_generated(opened.text, missing, self.environment)
+            added, text = with_generated(opened.text, missing, self.environment, defined)
         except VaultTextError as error:
             raise self._refused(str(error), self._rewrite()) from None
         return added, self._encrypted(text, opened) if added else b""

@@ -14,11 +14,11 @@ from typing import Any
 from ansible.template import Templar
 
 from .. import layout
-from .patterns import with_members
+from .defaults import FREE_PREFIXES
 from .problems import Problem, RefusedError
 from .rules.cross_field import cross_field_problems
 from .rules.secrets import catalogue_secret_problems, secret_problems
-from .schema import Setting, load_schema
+from .schema import Setting, read_folder, with_members
 from .sources import Sources
 from .templating import resolve_values
 from .validation import (
@@ -36,8 +36,6 @@ MAGIC = {
     "inventory_hostname_short", "omit", "play_hosts", "playbook_dir", "role_names", "role_name", "role_path",
     "vars", "environment",
 }  # fmt: skip
-# ansible_*: Ansible's; vault_*: secrets that settings refer to; _*: what playbooks register.
-FREE_PREFIXES = ("ansible_", "vault_", "_")
 WORD = re.compile(r"\w+")
 
 
@@ -72,7 +70,7 @@ def environment_of(task_vars: Mapping[str, Any]) -> str:
 class Resolution:
     """What is known of an environment: ``values`` are the settings that passed the schema, all without ``problems``.
 
-    ``schema`` are its settings, members of families among them.
+    In ``schema`` and ``values`` the members of mappings of secrets are secrets by themselves.
     """
 
     environment: str
@@ -121,7 +119,9 @@ def look_at_environment(
     Raises RefusedError only where it is not clear which environment that is.
     """
     environment = environment_of(task_vars)
-    schema = load_schema(layout.SCHEMA_FILE)
+    schema, unusable = read_folder(layout.DEFAULTS).settings, read_folder(layout.DEFAULTS).problems
+    if unusable:
+        raise RefusedError(environment, unusable)
     inventory = Path(str(task_vars.get("inventory_file") or layout.INVENTORIES))
     check_name(environment, schema["stack_environment"], inventory)
     sources = Sources(
@@ -129,8 +129,6 @@ def look_at_environment(
     )
 
     names = {str(name) for name in task_vars if not str(name).startswith(FREE_PREFIXES)} - MAGIC
-    names -= {name for name, setting in schema.items() if setting.each}
-    schema, task_vars = with_members(schema, task_vars, templar)
     problems = unknown_settings(schema, names - set(schema), sources)
     problems += hidden_settings(schema, environment, sources)
     values, unresolved = resolve_values(schema, task_vars, templar, environment, sources)
@@ -147,4 +145,5 @@ def look_at_environment(
     if not problems:
         problems = cross_field_problems(values, sources) + secret_problems(schema, values, sources)
         problems += catalogue_secret_problems(schema, values, sources)
+    schema, values = with_members(schema, values)
     return Resolution(environment, values, problems, schema)

@@ -28,23 +28,16 @@ DECIMAL_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
 
 @dataclass(frozen=True)
 class Source:
-    """A place where a setting is written: ``text`` is the scalar as spelled (empty for mappings and lists)."""
+    """A place where a setting is written: ``text`` is the scalar as spelled (empty for mappings and lists).
+
+    It is readable where a text in it is neither a template nor encrypted with Ansible Vault.
+    """
 
     path: Path
     line: int
     text: str
-    tag: str
+    is_readable: bool = True
     odd_number: bool = False
-
-    @property
-    def is_template(self) -> bool:
-        """Whether Ansible fills the value in, so that it is not spelled out here."""
-        return self.tag != "!unsafe" and bool(TEMPLATE.search(self.text))
-
-    @property
-    def is_readable(self) -> bool:
-        """Whether the value can be read in the file: neither a template nor encrypted with Ansible Vault."""
-        return not self.is_template and self.tag != "!vault"
 
     def describe(self, root: Path) -> str:
         """Path relative to ``root`` where possible, with the line."""
@@ -68,6 +61,14 @@ def _has_odd_number(node: yaml.Node) -> bool:
     return any(_has_odd_number(value) for _, _, value in _entries(node))
 
 
+def _is_readable(node: yaml.Node) -> bool:
+    if isinstance(node, yaml.ScalarNode):
+        is_template = node.tag != "!unsafe" and TEMPLATE.search(node.value)
+        return not is_template and node.tag != "!vault"
+    parts = [value for _, _, value in _entries(node)] or getattr(node, "value", [])
+    return any(_is_readable(part) for part in parts)
+
+
 def _compose(path: Path) -> yaml.Node | None:
     """The file as YAML nodes; None when it is encrypted or empty."""
     content = path.read_bytes()
@@ -82,7 +83,7 @@ def _sources_in(path: Path, node: yaml.Node | None) -> dict[str, Source]:
             path=path,
             line=key.start_mark.line + 1,
             text=value.value if isinstance(value, yaml.ScalarNode) else "",
-            tag=value.tag,
+            is_readable=_is_readable(value),
             odd_number=_has_odd_number(value),
         )
         for name, key, value in _entries(node)

@@ -9,23 +9,28 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from jsonschema import Draft202012Validator, validators
-from jsonschema.exceptions import ValidationError
+from jsonschema.exceptions import UnknownType, ValidationError
 
-from ..secrets.advice import replacing
+from ..secrets.advice import generating, replacing
 from .problems import Problem
 from .schema import Setting
-from .sizes import size_in_bytes
 from .sources import Sources
 
 # -e gives text; a number is what is written as a decimal one.
 DECIMAL = re.compile(r"-?(0|[1-9][0-9]*)")
 DECIMAL_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
 SIZE = re.compile(r"[1-9][0-9]*[kmg]")
+UNITS = {"k": 1024, "m": 1024**2, "g": 1024**3}
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 NOUNS = {
     dict: "a mapping", list: "a list", str: "text", bool: "yes/no", int: "a number", float: "a number",
     type(None): "empty",
 }  # fmt: skip
+
+
+def size_in_bytes(text: str) -> int:
+    """``512m`` → 536870912. The form is the schema's: digits and one of k, m, g (powers of 1024)."""
+    return int(text[:-1]) * UNITS[text[-1]]
 
 
 def _pattern(_validator: Any, pattern: str, value: Any, _rule: Any) -> Iterator[ValidationError]:
@@ -135,7 +140,9 @@ def texts_in(value: Any) -> Iterable[str]:
 
 def _text_problem(setting: Setting, value: Any) -> str:
     for text in texts_in(value):
-        if setting.secret and CONTROL.search(text):
+        if (
+            setting.secret and not setting.each and CONTROL.search(text)
+        ):  # a header has a form of its own
             return "contains a control character"
         if "\x00" in text:
             return "contains a NUL character"
@@ -176,13 +183,27 @@ def check_values(
             reason = "has a key that YAML does not read as text (quote it, or take another word)"
             problems.append(Problem(name, reason, fix, where))
             continue
-        errors = SettingValidator(setting.rule).iter_errors(value)
+        try:
+            errors = list(SettingValidator(setting.rule).iter_errors(value))
+        except (UnknownType, re.error, TypeError) as no_schema:
+            reason = f"has a rule that is no JSON Schema ({type(no_schema).__name__})"
+            home = f"inventories/group_vars/all/{setting.section}.yml"
+            problems.append(Problem(name, reason, "correct its `# @schema`", home))
+            continue
         for error in sorted(errors, key=lambda item: [str(part) for part in item.absolute_path]):
             problems.append(Problem(_path(name, error), _reason(error), fix, where))
         reason = _text_problem(setting, value) or _number_problem(setting, value, sources)
         if reason:
             problems.append(Problem(name, reason, fix, where))
-    return problems
+    refused = {problem.root for problem in problems}
+    fit = {name: value for name, value in values.items() if name not in refused}
+    return problems + [
+        Problem(f"{name}.{member}", "is missing", generating(sources.environment),
+                sources.where_value(schema[name]))
+        for name, value in fit.items()
+        for member in fit.get(schema[name].each, ())
+        if member not in value
+    ]  # fmt: skip
 
 
 def unknown_settings(
@@ -195,7 +216,7 @@ def unknown_settings(
         fix = (
             f"did you mean {close[0]}?"
             if close
-            else "remove it, or describe it in playbooks/vars/settings.yml"
+            else "remove it, or add it to inventories/group_vars/all"
         )
         problems.append(Problem(name, "is no setting", fix, sources.where(name, "the inventory")))
     return problems

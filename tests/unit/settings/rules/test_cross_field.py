@@ -9,8 +9,8 @@ import pytest
 from stackwright.settings.problems import Problem
 from stackwright.settings.rules import cross_field
 from stackwright.settings.rules.cross_field import cross_field_problems
-from stackwright.settings.sizes import size_in_bytes
 from stackwright.settings.sources import Sources
+from stackwright.settings.validation import size_in_bytes
 from tasks_api.server.workers import MOST_WAITING
 
 from tests.support.project import ROOT

@@ -20,7 +20,7 @@ ALPHABET = "ABCDEFGHJKLMNPQRTUVWXYZabcdefghjkmnpqrtuvwxyz23456789+/="
 
 
 def problems(secret: str, strict: bool = True) -> list[Problem]:
-    schema = {"db_password": load_schema(layout.SCHEMA_FILE)["db_password"]}
+    schema = {"db_password": load_schema(layout.DEFAULTS)["db_password"]}
     values = dev_values(db_password=secret, secrets_strict=strict)
     return secret_problems(schema, values, NOWHERE)
 

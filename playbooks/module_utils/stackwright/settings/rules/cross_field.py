@@ -11,11 +11,10 @@ from ...rendering.ignored_files import is_leftover
 from ...secrets.tokens import token_problems
 from ..catalogue import start_order
 from ..problems import Problem
-from ..sizes import UNITS, size_in_bytes
 from ..sources import Sources
-from .addresses import address_problems
-from .edge import edge_problems
+from ..validation import UNITS, size_in_bytes
 from .folders import folder_problems
+from .network import address_problems, edge_problems
 from .reserved_variables import reserved_variable_problems
 
 Values = Mapping[str, Any]

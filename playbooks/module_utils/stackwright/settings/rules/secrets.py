@@ -27,37 +27,43 @@ def _weakness(text: str) -> str:
     return ""
 
 
-def _readable_place(setting: Setting, value: str, sources: Sources) -> str:
-    """The file that spells the secret out for anyone to read, under whatever name, or nothing."""
+def _readable_places(
+    setting: Setting, texts: Mapping[str, str], sources: Sources
+) -> dict[str, str]:
+    """The files that spell secrets out for anyone to read, under whatever name, by the secret."""
     for candidate in (setting.name, setting.vault_variable):
         source = sources.find(candidate)
         if source and source.is_readable:
-            return source.describe(sources.root)
-    if len(value) < SHORTEST:
-        return ""  # refused for that; so short a text may stand somewhere by chance
-    for path in sources.files:
-        if value.encode() in path.read_bytes():
-            return str(
-                path.relative_to(sources.root) if path.is_relative_to(sources.root) else path
-            )
-    return ""
+            return {setting.name: source.describe(sources.root)}
+    return {
+        name: str(path.relative_to(sources.root) if path.is_relative_to(sources.root) else path)
+        for name, text in texts.items()
+        if len(text)
+        >= SHORTEST  # else refused for that; so short a text may stand somewhere by chance
+        for path in reversed(sources.files)  # the first one is named
+        if text.encode() in path.read_bytes()
+    }
 
 
-def _problems_of(setting: Setting, value: str, sources: Sources) -> list[Problem]:
+def _problems_of(setting: Setting, value: Any, sources: Sources) -> list[Problem]:
     name, environment = setting.name, sources.environment
-    problems = []
-    reason = _weakness(value)
-    if reason:
-        problems.append(Problem(name, reason, replacing(environment), sources.where_value(setting)))
+    texts = (
+        {f"{name}.{key}": text for key, text in value.items()} if setting.each else {name: value}
+    )
+    where = sources.where_value(setting)
+    problems = [
+        Problem(member, reason, replacing(environment), where)
+        for member, text in texts.items()
+        if (reason := _weakness(text))
+    ]
     if {name, setting.vault_variable} & sources.extra_variables:
         reason = "is given with -e, and only the environment's own vault keeps it encrypted for every run"
         fix = f"leave it out; {generating(environment)}"
         problems.append(Problem(name, reason, fix, "the command line (-e)"))
-    place = _readable_place(setting, value, sources)
-    if place:
-        fix = hiding(environment, place)
-        problems.append(Problem(name, "is readable in a plain file", fix, place))
-    return problems
+    return problems + [
+        Problem(member, "is readable in a plain file", hiding(environment, place), place)
+        for member, place in _readable_places(setting, texts, sources).items()
+    ]
 
 
 def secret_problems(
@@ -78,7 +84,14 @@ def catalogue_secret_problems(
     schema: Mapping[str, Setting], values: Mapping[str, Any], sources: Sources
 ) -> list[Problem]:
     """Refuse services that ask for a secret which is no secret setting. ``values`` passed the schema."""
-    secrets = [name for name, setting in schema.items() if setting.secret]
+    secrets = [
+        one
+        for name, setting in schema.items()
+        if setting.secret
+        for one in (
+            [setting.member(key).name for key in values[setting.each]] if setting.each else [name]
+        )
+    ]
     where = sources.where("stack_services", "inventories/group_vars/all/services.yml")
     fix = f"name one of {', '.join(secrets)}, or add it to inventories/group_vars/all/secrets.yml"
     return [
