@@ -31,8 +31,7 @@ def test_tokens_are_asked_for_and_a_changed_one_restarts_only_the_api(tmp_path: 
         api_port=11430,
         api_auth="token",
         api_tokens={"ops": "admin", "ci": "write"},
-        api_token_ops=OLD,
-        api_token_ci=CI,
+        api_token_secrets={"ops": OLD, "ci": CI},
     )
     stack.render()
     try:
@@ -48,7 +47,7 @@ def test_tokens_are_asked_for_and_a_changed_one_restarts_only_the_api(tmp_path: 
         (proof,) = (one for one in json.loads(report)["proofs"] if one["name"] == "tokens")
         assert "refused without a token, reading is open" in proof["text"]
         before = stack.pids()
-        stack.render(api_token_ops=NEW)
+        stack.render(api_token_secrets={"ops": NEW, "ci": CI})
         assert stack.start().restarted == ["api-web"]
         assert {name for name, pid in stack.pids().items() if pid != before[name]} == {"api-web"}
         assert status(stack, "GET", "/metrics", OLD) == 401

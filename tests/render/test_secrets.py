@@ -142,7 +142,7 @@ def test_a_vault_with_a_variable_for_each_token_gets_the_mapping_with_the_same_t
     rendered = project.render("-i", "inventories/prod.yml")
     assert rendered.returncode == 0, rendered.output
     for name in PROD_TOKENS:
-        file = project.output("prod") / f"secrets/api-web/api_token_{name}"
+        (file,) = project.output("prod").glob(f"secrets/**/api-web/api_token_{name}")
         assert file.read_text(encoding="utf-8") == found[f"vault_api_token_secrets.{name}"]
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[3]
-RULES = PROJECT / "playbooks" / "vars"
+SCHEMAS = PROJECT / "playbooks" / "schemas"
 TEMPLATES = PROJECT / "templates"
 INVENTORIES = PROJECT / "inventories"
 DEFAULTS = INVENTORIES / "group_vars" / "all"

@@ -6,6 +6,7 @@ import shlex
 from pathlib import Path
 
 import pytest
+from stackwright.secrets.masking import MASK, Masker
 from stackwright.secrets.tokens import token_file, token_files
 from stackwright.settings.problems import RefusedError
 from stackwright.settings.resolve import Resolution
@@ -36,7 +37,7 @@ def test_each_name_has_a_secret_that_the_api_reads(tmp_path: Path) -> None:
     assert seen.problems == []
     secrets = {"api_token_ops": TOKEN, "api_token_ci": f"{TOKEN}-ci"}
     assert {name: seen.values[name] for name in secrets} == secrets
-    assert seen.values["stack_services"]["api-web"]["secrets"].keys() >= set(secrets)
+    assert list(seen.values["stack_services"]["api-web"]["secrets"])[2:] == list(secrets)
     assert all(seen.schema[name].secret for name in secrets)
 
 
@@ -129,6 +130,13 @@ def test_settings_that_make_no_sense_are_refused(
     (problem,) = seen.problems
     assert problem.setting == setting
     assert reason in problem.reason
+
+
+def test_each_token_of_a_mapping_is_masked_and_their_names_are_not() -> None:
+    masker = Masker(["sEcret", {"admin": TOKEN, "ci": "yL8-another-5822"}])
+    assert (
+        masker.text(f"admin {TOKEN} yL8-another-5822 sEcret ci") == f"admin {MASK} {MASK} {MASK} ci"
+    )
 
 
 def test_files_are_named_so_that_the_api_finds_them() -> None:

@@ -112,7 +112,7 @@ GOOD = "# Good. It is.\n# @schema {type: boolean}\ngood: true\n"
         ("# @schema {type: string}\nbad: a", "does not say in words", "add `allowed: …`"),
         ("# @schema {$ref: nobody}\nbad: 1", "`$ref` that leads nowhere: nobody", "name a setting"),
         ("# @schema {$ref: bad}\nbad: 1", "`$ref` that leads nowhere: bad", "name a setting"),
-        ("# @schema {$ref: ../x.yml}\nbad: 1", "leads nowhere: ../x.yml", "playbooks/vars"),
+        ("# @schema {$ref: ../x.yml}\nbad: 1", "leads nowhere: ../x.yml", "playbooks/schemas"),
     ],
 )
 def test_what_a_record_lacks_is_one_message_with_its_place_and_the_fix(

@@ -7,6 +7,8 @@ import json
 from pathlib import Path
 
 import pytest
+from ansible._internal._datatag._tags import Origin
+from ansible.parsing.dataloader import DataLoader
 from stackwright.settings.sources import Sources
 
 from tests.render.bad_settings import FINE
@@ -172,6 +174,15 @@ def test_numbers_that_yaml_reads_differently_than_people(
     source = sources(tmp_path).find("api_port")
     assert source is not None
     assert source.odd_number is odd
+
+
+@pytest.mark.parametrize("text", ["a: yes\n", "a:\n", '{"a": 1}'])
+def test_ansibles_own_origin_still_does_not_place_every_value(text: str, tmp_path: Path) -> None:
+    """Where this fails, Ansible can say what Sources finds out by itself."""
+    path = tmp_path / "main.yml"
+    path.write_text(text)
+    origin = Origin.get_tag(DataLoader().load_from_file(str(path))["a"])
+    assert origin is None or origin.line_num is None
 
 
 def test_a_file_that_changed_is_read_again(tmp_path: Path) -> None:

@@ -119,9 +119,10 @@ def look_at_environment(
     Raises RefusedError only where it is not clear which environment that is.
     """
     environment = environment_of(task_vars)
-    schema, unusable = read_folder(layout.DEFAULTS).settings, read_folder(layout.DEFAULTS).problems
-    if unusable:
-        raise RefusedError(environment, unusable)
+    defaults = read_folder(layout.DEFAULTS)
+    if defaults.problems:
+        raise RefusedError(environment, defaults.problems)
+    schema = defaults.settings
     inventory = Path(str(task_vars.get("inventory_file") or layout.INVENTORIES))
     check_name(environment, schema["stack_environment"], inventory)
     sources = Sources(

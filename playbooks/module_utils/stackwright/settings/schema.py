@@ -123,7 +123,7 @@ def _entry(own: str, shared: str, annotations: Mapping[str, Any]) -> dict[str, A
 
 
 def _filled(name: str, entries: Entries, seen: tuple[str, ...] = ()) -> dict[str, Any]:
-    """An entry with that of its ``$ref`` filled in: another setting's, or a file's in playbooks/vars."""
+    """An entry with that of its ``$ref`` filled in: another setting's, or a file's in playbooks/schemas."""
     entry = entries[name]
     if isinstance(entry, _RuleError):
         raise entry
@@ -133,10 +133,10 @@ def _filled(name: str, entries: Entries, seen: tuple[str, ...] = ()) -> dict[str
         return own
     if reference in entries and reference not in seen:
         return _filled(reference, entries, (*seen, name)) | own
-    file = layout.RULES / reference
+    file = layout.SCHEMAS / reference
     if file.suffix == ".yml" and file.is_file():
         return {**yaml.load(file.read_text(encoding="utf-8"), Loader=LOADER), **own}
-    fix = "name a setting that has a rule, or a file in playbooks/vars"
+    fix = "name a setting that has a rule, or a file in playbooks/schemas"
     raise _RuleError(f"has a `$ref` that leads nowhere: {reference}", fix)
 
 

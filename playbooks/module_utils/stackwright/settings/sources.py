@@ -1,7 +1,8 @@
 """Where a setting is written: the file and line to edit, and how its value is spelled there.
 
 Ansible merges variables without saying where each came from, and YAML 1.1 reads ``56:22`` as 3382 and ``0123`` as 83.
-Both are answered from the files themselves, parsed without resolving scalars.
+Both are answered from the files themselves, parsed without resolving scalars: the origin that Ansible tags values with
+is missing for yes/no and for what is empty, has no line in JSON, and does not say how a number was spelled.
 """
 
 from __future__ import annotations
