@@ -1,4 +1,4 @@
-"""Run a program with a bound on its time, lock a folder, keep to a deadline: what everything here does alike."""
+"""Run a program with a bound on its time, lock a folder, keep to a deadline: one way for all of the generator."""
 
 from __future__ import annotations
 
