@@ -10,14 +10,20 @@ is none, so it never claims more than was proven.
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from ansible import constants as C
 from ansible.playbook.task_include import TaskInclude
 from ansible.plugins.callback.default import CallbackModule as DefaultCallback
+
+# Where the inventory is no file (`-i localhost,`), this is loaded before the plugin that does so otherwise.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
+
 from stackwright.progress import Ticker
 
 DOCUMENTATION = """

@@ -11,12 +11,12 @@ own number for a new one is above all others, so that names are put right here.
 
 from __future__ import annotations
 
-import subprocess
 import time
 from collections.abc import Mapping
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.stackwright.system import TIMED_OUT, CommandError, run_checked
 
 # The edge asks twice a second who is there: the next one goes when the new one is known.
 KNOWN_AFTER_SECONDS = 2.0
@@ -30,14 +30,12 @@ class DockerError(Exception):
 def docker(*words: str, seconds: float = 120) -> str:
     """The output of a docker command. Raises DockerError."""
     try:
-        done = subprocess.run(
-            ["docker", *words], capture_output=True, text=True, timeout=seconds, check=False
-        )
-    except subprocess.TimeoutExpired:
-        raise DockerError(f"docker {words[0]} does not end within {seconds:.0f} s") from None
-    if done.returncode:
-        raise DockerError(done.stderr.strip())
-    return done.stdout
+        shown: str = run_checked(["docker", *words], seconds).out
+    except CommandError as failed:
+        if failed.completed.code == TIMED_OUT:
+            raise DockerError(f"docker {words[0]} does not end within {seconds:.0f} s") from None
+        raise DockerError(failed.completed.err.strip()) from None
+    return shown
 
 
 class Replicas:

@@ -28,6 +28,12 @@ def test_a_program_gets_input_and_variables_and_its_words_come_back() -> None:
     assert done.text == "given\nwörd"
 
 
+def test_a_program_runs_in_the_folder_that_is_named(tmp_path: Path) -> None:
+    assert run(["pwd"], 30, folder=tmp_path).out == f"{tmp_path}\n"
+    gone = run(["pwd"], 30, folder=tmp_path / "gone")
+    assert (gone.code, gone.err) == (NOT_FOUND, f"{tmp_path}/gone: No such file or directory")
+
+
 def test_without_input_a_program_reads_an_end() -> None:
     assert run(["cat"], 30).out == ""
 

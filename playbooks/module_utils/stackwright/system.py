@@ -1,4 +1,4 @@
-"""Run a program with a bound on its time, lock a folder, keep to a deadline: what everything here does alike."""
+"""Run a program with a bound on its time, lock a folder, keep to a deadline: one way for all of the generator."""
 
 from __future__ import annotations
 
@@ -54,8 +54,9 @@ def run(
     environment: Mapping[str, str] | None = None,
     stdin: str = "",
     most_characters: int | None = _MOST_CHARACTERS,
+    folder: str | os.PathLike[str] | None = None,
 ) -> Completed:
-    """Run ``argv`` without a shell, for ``seconds`` at most, with ``stdin`` as its input.
+    """Run ``argv`` without a shell in ``folder``, for ``seconds`` at most, with ``stdin`` as its input.
 
     ``environment`` is added to this process's. Never raises for what the program does: a missing
     program and one that had to be killed are results too. Output beyond ``most_characters`` is cut
@@ -68,11 +69,13 @@ def run(
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env={**os.environ, **(environment or {})},
+            cwd=folder,
             start_new_session=True,
         )
     except (OSError, ValueError, IndexError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        return Completed(NOT_FOUND, "", f"{argv[0] if argv else 'empty command'}: {reason}")
+        what = getattr(error, "filename", None) or (argv[0] if argv else "empty command")
+        return Completed(NOT_FOUND, "", f"{what}: {reason}")
     try:
         out, err = process.communicate(stdin.encode() if stdin else None, timeout=seconds)
     except subprocess.TimeoutExpired:

@@ -90,9 +90,8 @@ def build_steps(
 ) -> Iterator[tuple[str, list[str]]]:
     """In which steps images that the engine lacks are built and pulled, so that each can be announced.
 
-    Yields what is done, in words, and the references that it brings.
-
-    ``stand_ins`` are references by kind, ``images`` those of the services with ``reference`` and ``context``.
+    Yields what is done, in words, and the references that it brings. ``stand_ins`` are
+    references by kind, ``images`` those of the services with ``reference`` and ``context``.
     """
     for kinds in ROUNDS:
         chosen = [kind for kind in kinds if stand_ins.get(kind) in missing]

@@ -58,16 +58,14 @@ class RunLock:
         self.pid = os.getpid()
         self.since = time.strftime("%Y-%m-%d %H:%M:%S")
         self._notes = notes
-        self._error: OSError | None = None
+        self._descriptor = -1
         scratch = Path(tempfile.gettempdir()) / f"stackwright-{os.geteuid()}.lock"
-        flags = os.O_RDWR | os.O_CLOEXEC
-        try:
-            self._descriptor = os.open(file, flags)
-        except OSError:
+        for path, more in ((file, 0), (scratch, os.O_CREAT | os.O_NOFOLLOW)):
             try:
-                self._descriptor = os.open(scratch, flags | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+                self._descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | more, 0o600)
+                break
             except OSError as error:
-                self._error = error
+                self._reason = f"{error.filename}: {error.strerror}"
 
     def take(
         self,
@@ -81,11 +79,9 @@ class RunLock:
         What this run has already is taken again at once. ``say`` gets a line for each run that is waited for.
         Raises RunLockError when another run keeps one beyond ``seconds`` for all.
         """
-        if self._error:
-            what = f"{self._error.filename}: {self._error.strerror}"
-            raise RunLockError(
-                f"runs cannot wait for each other: {what}; remove it, or work as its owner"
-            )
+        if self._descriptor < 0:
+            fix = "remove it, or work as its owner"
+            raise RunLockError(f"runs cannot wait for each other: {self._reason}; {fix}")
         deadline = Deadline(seconds)
         for environment in sorted(set(environments)):
             self._take(environment, deadline, say)
@@ -104,22 +100,22 @@ class RunLock:
         """Lock the environment's byte of the file for this run."""
         start = int.from_bytes(hashlib.sha256(os.fsencode(self._notes / environment)).digest()[:7])
         byte = struct.pack("hhqqi0q", fcntl.F_WRLCK, os.SEEK_SET, start, 1, 0)  # struct flock
-        waited_for: list[str] = []
+        lock = partial(fcntl.fcntl, self._descriptor, fcntl.F_OFD_SETLK, byte)
+        said = set()
 
-        def waiting() -> None:
-            who = str(self._holder(environment) or "another run")
-            if waited_for[-1:] != [who]:
+        def waiting() -> None:  # after a while, in which the holder noted who it is
+            who = self._holder(environment) or "another run"
+            if who not in said:
                 say(f"waiting for {who}, which works on {environment}")
-                waited_for.append(who)
+                said.add(who)
 
         try:
-            # Meanwhile, who has just got it notes that.
-            lock = partial(fcntl.fcntl, self._descriptor, fcntl.F_OFD_SETLK, byte)
             acquire(lock, deadline, waiting, _POLL_SECONDS)
         except OutOfTimeError:
+            who, seconds = self._holder(environment) or "another run", deadline.seconds
+            fix = "wait until it has ended, or end it"
             raise RunLockError(
-                f"{self._holder(environment) or 'another run'} works on {environment}, still after "
-                f"{deadline.seconds:.0f} s; wait until it has ended, or end it"
+                f"{who} works on {environment}, still after {seconds:.0f} s; {fix}"
             ) from None
 
     def _holder(self, environment: str) -> Holder | None:

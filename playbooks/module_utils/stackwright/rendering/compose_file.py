@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -16,6 +15,7 @@ from typing import Any
 import yaml
 from jsonschema import Draft202012Validator
 
+from ..system import TIMED_OUT, run
 from .rendered_file import RenderedFile
 
 CONFIG_SECONDS = 30
@@ -99,16 +99,13 @@ def check_with_compose(files: Mapping[str, RenderedFile]) -> None:
         return
     with tempfile.TemporaryDirectory(prefix="stackwright-") as folder:
         _lay_out(files, Path(folder))
-        try:
-            done = subprocess.run(
-                [*command, "--project-directory", folder, "-f", f"{folder}/docker-compose.yml", "config", "--quiet"],
-                # Compose makes a URL of its working directory, which it does not parse where there is a % in it.
-                cwd=folder, capture_output=True, text=True, timeout=CONFIG_SECONDS, check=False,
-            )  # fmt: skip
-        except subprocess.TimeoutExpired:
-            message = f"`{' '.join(command)} config` did not end within {CONFIG_SECONDS} s"
-            raise ComposeFileError(message) from None
-    if done.returncode != 0 and "docker: 'compose' is not" not in done.stderr:
+        where = ["--project-directory", folder, "-f", f"{folder}/docker-compose.yml"]
+        # Compose makes a URL of its working directory, which it does not parse where there is a % in it.
+        done = run([*command, *where, "config", "--quiet"], CONFIG_SECONDS, folder=folder)
+    if done.code == TIMED_OUT:
+        message = f"`{' '.join(command)} config` did not end within {CONFIG_SECONDS} s"
+        raise ComposeFileError(message)
+    if done.code and "docker: 'compose' is not" not in done.err:
         raise ComposeFileError(
-            f"Compose refuses docker-compose.yml: {done.stderr.strip().replace(folder, '.')}"
+            f"Compose refuses docker-compose.yml: {done.err.strip().replace(folder, '.')}"
         )

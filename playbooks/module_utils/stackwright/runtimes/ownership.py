@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Mapping, Sequence
+
+from ..system import ANSWER_SECONDS, TIMED_OUT, CommandError, run_checked
 
 PROJECT_LABEL = "com.docker.compose.project"
 FOLDER_LABEL = f"{PROJECT_LABEL}.working_dir"
-ANSWER_SECONDS = 30
 
 
 class EngineError(Exception):
@@ -18,17 +18,13 @@ class EngineError(Exception):
 def docker(*arguments: str, seconds: float = ANSWER_SECONDS) -> list[str]:
     """The lines that a docker command prints. Raises EngineError."""
     try:
-        done = subprocess.run(
-            ["docker", *arguments], capture_output=True, text=True, timeout=seconds, check=False
-        )
-    except subprocess.TimeoutExpired:
-        raise EngineError(f"the engine did not answer within {seconds:.0f} s") from None
-    except OSError as error:
-        raise EngineError(f"docker: {error.strerror}") from None
-    if done.returncode != 0:
-        lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
-        raise EngineError("; ".join(lines[-3:]))
-    return done.stdout.splitlines()
+        return run_checked(["docker", *arguments], seconds).out.splitlines()
+    except CommandError as failed:
+        done = failed.completed
+        if done.code == TIMED_OUT:
+            raise EngineError(f"the engine did not answer within {seconds:.0f} s") from None
+        lines = done.err.strip().splitlines() or [str(failed)]
+        raise EngineError("; ".join(lines[-3:])) from None
 
 
 def foreign_containers(project: str, folder: str) -> dict[str, str]:
