@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 from jsonschema import Draft202012Validator
 
-from .rendered_file import RenderedFile
+from .files import RenderedFile
 
 CONFIG_SECONDS = 30
 

@@ -17,11 +17,11 @@ from ..output.apply import LOCK_SECONDS
 from ..output.manifest import MANIFEST, NEXT_MANIFEST, check_places, known_hashes, read_record
 from ..output.write import remove_empty_folders
 from ..system import lock_folder
+from .compose.project import FOLDER_LABEL, PROJECT_LABEL, EngineError, docker
 from .embedded.folder import EmbeddedError, Folder
 from .embedded.lifecycle import stop
 from .embedded.staging import clear_staging, staging_folder
 from .embedded.supervisor import end_daemon, find_daemon
-from .ownership import FOLDER_LABEL, PROJECT_LABEL, EngineError, docker
 from .running import RECORD as STARTED
 from .running import started_runtimes
 
