@@ -8,18 +8,18 @@ Returns ``changed`` and ``lines``. Check mode removes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from stackwright import layout
-from stackwright.environment import volumes_of
 from stackwright.environment_action import EnvironmentAction
 from stackwright.output.hosts import Host
 from stackwright.output.run_lock import THIS_RUN
 from stackwright.runtimes.belongings import DATA, KINDS, Belongings, Names
-from stackwright.runtimes.ownership import refusal
+from stackwright.runtimes.compose.project import refusal
+from stackwright.settings.catalogue import volume_names
 from stackwright.settings.resolve import check_name, environment_of
 
 
@@ -81,15 +81,15 @@ class ActionModule(EnvironmentAction):
         return place, Names(
             projects=[setting("stack_project")],
             volumes=[
-                volume.name
-                for entry in services.values()
-                for volume in volumes_of(
-                    self._templar.template({"volumes": entry.get("volumes", {})}), prefix
-                )
+                volume for entry in services.values() for volume in self._volumes(entry, prefix)
             ],
             services=list(services),
             output=str(place.output),
         )
+
+    def _volumes(self, entry: Mapping[str, Any], prefix: str) -> Iterable[str]:
+        volumes = self._templar.template(entry.get("volumes", {}))
+        return map(str, volume_names({"volumes": volumes}, prefix).values())
 
     def _look(self, names: Names, place: layout.Place) -> Belongings:
         """What there is on the host, and of another host what this machine keeps of it."""

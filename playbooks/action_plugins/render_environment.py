@@ -21,7 +21,7 @@ from stackwright.output.hosts import Host
 from stackwright.rendering.compose_file import check_schema, check_with_compose
 from stackwright.rendering.hardening import check_protections
 from stackwright.rendering.prepare import Prepared, make_choices, prepare
-from stackwright.rendering.tree import compile_templates
+from stackwright.rendering.templates import compile_templates
 from stackwright.runtimes.compose.engine import Engine
 from stackwright.settings.catalogue import start_order
 from stackwright.settings.problems import Problem, RefusedError

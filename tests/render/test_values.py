@@ -18,8 +18,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from stackwright.images.references import Image
+from stackwright.rendering.prepare import template_context
 from stackwright.rendering.quoting import yaml_scalar
-from stackwright.rendering.tree import render_tree, template_context
+from stackwright.rendering.templates import render_tree
 from stackwright.settings.validation import CONTROL
 
 from tests.stack.containers import base_images, docker, new_name

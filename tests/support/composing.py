@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from stackwright.rendering.compose_file import compose_command
+from stackwright.rendering.files import RenderedFile
 from stackwright.rendering.prepare import prepare
-from stackwright.rendering.rendered_file import RenderedFile
 
 CHOICES = {"runtime": "compose", "base_images": "registry"}
 

@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 from stackwright import layout
-from stackwright.environment import Environment, Published, environment_of
+from stackwright.environment import Environment, environment_of
 from stackwright.images.references import Image, service_images
 from stackwright.rendering.compose_file import check_schema
 from stackwright.rendering.hardening import unprotected
-from stackwright.rendering.tree import render_tree, template_context
+from stackwright.rendering.prepare import template_context
+from stackwright.rendering.templates import render_tree
+from stackwright.service import Published
 from stackwright.settings.conflicts import claims_of
 
 from tests.support.production import prod_values

@@ -20,7 +20,7 @@ from .output.hosts import Host, HostError, RemoteHost, address_of, is_remote
 from .output.manifest import TreeError
 from .output.run_lock import THIS_RUN, Holder, RunLockError
 from .rendering.compose_file import ComposeFileError
-from .rendering.tree import RenderError
+from .rendering.templates import RenderError
 from .run_memory import MEMORY
 from .runtimes.compose.engine import SilentEngineError
 from .runtimes.embedded.folder import EmbeddedError

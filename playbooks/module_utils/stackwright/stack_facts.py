@@ -16,7 +16,7 @@ from typing import Any
 
 from .environment import Environment
 from .layout import Place
-from .rendering.tree import CA_BUNDLE
+from .rendering.templates import CA_BUNDLE
 from .runtimes.base import RUNTIMES, from_here
 from .settings.schema import Setting
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from stackwright.images.content_hash import content_hash, input_files
-from stackwright.rendering.ignored_files import LEFTOVERS
+from stackwright.rendering.files import LEFTOVERS
 
 from tests.support.project import ROOT
 

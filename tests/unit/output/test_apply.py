@@ -9,7 +9,7 @@ import pytest
 from stackwright.output.apply import diff_of
 from stackwright.output.plan import plan_tree
 from stackwright.output.write import apply_plan
-from stackwright.rendering.rendered_file import RenderedFile
+from stackwright.rendering.files import RenderedFile
 
 from tests.support.composing import rendered
 from tests.support.resolving import dev_values

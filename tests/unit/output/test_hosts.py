@@ -14,8 +14,8 @@ from stackwright import layout
 from stackwright.images.sbom.packages import Package, SbomError
 from stackwright.output.hosts import Host, HostError, RemoteHost, address_of, is_remote
 from stackwright.output.remote_operations import OPERATIONS, unpack
+from stackwright.rendering.files import RenderedFile
 from stackwright.rendering.prepare import make_choices, prepare
-from stackwright.rendering.rendered_file import RenderedFile
 from stackwright.runtimes.base import from_here
 from stackwright.runtimes.compose.engine import Engine
 from stackwright.settings.problems import RefusedError

@@ -17,7 +17,7 @@ from stackwright.output.apply import diff_of
 from stackwright.output.manifest import MANIFEST, NEXT_MANIFEST, TreeError, read_manifest
 from stackwright.output.plan import Plan, digest, plan_tree
 from stackwright.output.write import apply_plan
-from stackwright.rendering.rendered_file import RenderedFile
+from stackwright.rendering.files import RenderedFile
 
 from tests.support.project import tree
 

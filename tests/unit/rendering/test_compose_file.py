@@ -12,7 +12,7 @@ from stackwright.rendering.compose_file import (
     check_with_compose,
     compose_command,
 )
-from stackwright.rendering.rendered_file import RenderedFile
+from stackwright.rendering.files import RenderedFile
 
 from tests.support.composing import rendered
 from tests.support.resolving import dev_values

@@ -12,8 +12,10 @@ import pytest
 from compose_lint.cli import main as compose_lint
 from stackwright.images.references import service_images
 from stackwright.rendering.compose_file import ComposeFileError, check_schema
+from stackwright.rendering.files import RenderedFile
 from stackwright.rendering.hardening import PROTECTIONS, check_protections, unprotected
-from stackwright.rendering.tree import RenderedFile, render_tree, template_context
+from stackwright.rendering.prepare import template_context
+from stackwright.rendering.templates import render_tree
 
 from tests.support.composing import rendered
 from tests.support.production import prod_values

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from stackwright.rendering.postgres_options import postgres_options
+from stackwright.rendering.prepare import postgres_options
 from stackwright.runtimes.embedded.processes import process_user, unprivileged_prefix
 
 from tests.api.servers import NOBODY, open_folder, postgres_program

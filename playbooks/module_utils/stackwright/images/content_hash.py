@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from ..rendering.ignored_files import is_leftover
+from ..rendering.files import is_leftover
 from ..system import ANSWER_SECONDS, run
 
 DIGITS = 12

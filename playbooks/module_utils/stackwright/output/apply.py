@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..rendering.rendered_file import RenderedFile
+from ..rendering.files import RenderedFile
 from ..secrets.masking import MASK, Masker
 from ..system import lock_folder
 from .manifest import NEXT_MANIFEST, TreeError, read_manifest

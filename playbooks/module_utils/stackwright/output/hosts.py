@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..images.sbom.packages import Package, SbomError, packages_of
-from ..rendering.rendered_file import RenderedFile
+from ..rendering.files import RenderedFile
 from ..runtimes.compose.engine import Engine
 from .apply import ApplyResult, apply_tree
 from .remote_operations import OPERATIONS, pack, pack_files

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ..rendering.rendered_file import RenderedFile
+from ..rendering.files import RenderedFile
 from .manifest import MANIFEST, NEXT_MANIFEST, check_places, known_hashes
 
 OPEN = 0o755

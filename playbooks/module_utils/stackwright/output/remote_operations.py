@@ -18,7 +18,7 @@ from typing import Any
 from ..images.base_images import registry_answers
 from ..images.engine_images import images_present
 from ..images.sbom.packages import packages_of
-from ..rendering.rendered_file import RenderedFile
+from ..rendering.files import RenderedFile
 from ..runtimes.belongings import Names, find_belongings, remove_belongings
 from ..runtimes.compose.engine import probe_engine
 from ..runtimes.compose.project import NotReadyError, get_ready, stop

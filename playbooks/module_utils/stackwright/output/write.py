@@ -9,7 +9,7 @@ import secrets
 import stat
 from pathlib import Path
 
-from ..rendering.rendered_file import RenderedFile
+from ..rendering.files import RenderedFile
 from .manifest import MANIFEST, NEXT_MANIFEST
 from .plan import OPEN, ROOT, Plan, mode_and_owner
 

@@ -16,7 +16,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from ..system import TIMED_OUT, run
-from .rendered_file import RenderedFile
+from .files import RenderedFile
 
 CONFIG_SECONDS = 30
 

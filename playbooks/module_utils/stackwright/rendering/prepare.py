@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from .. import layout
-from ..environment import Environment
+from ..environment import Environment, environment_of
 from ..images.base_images import FOLDER, choose_base_images, stand_ins, used_kinds
 from ..images.content_hash import input_files
 from ..images.references import Image, service_images
 from ..output.hosts import Host
 from ..runtimes.base import choose_remote_runtime, choose_runtime
 from ..runtimes.compose.engine import Engine
+from ..runtimes.embedded.processes import process_user
+from ..runtimes.embedded.staging import home_of
 from ..runtimes.running import started_runtimes
 from ..settings.problems import Problem, RefusedError
-from .rendered_file import PROGRAM, PUBLIC, RenderedFile
-from .tree import render_tree, template_context
+from ..settings.validation import size_in_bytes
+from .files import PROGRAM, PUBLIC, RenderedFile
+from .templates import CA_BUNDLE, render_tree
 
 # The reasons are told but not recorded: they change from run to run (an image is pulled, then present).
 CHOICES = ("runtime", "base_images")
+KIB, MIB, GIB = 1024, 1024**2, 1024**3
 
 
 @dataclass(frozen=True)
@@ -80,6 +86,72 @@ def _sources(images: Mapping[str, Image], with_stand_ins: bool) -> dict[str, Ren
         )
         for folder in folders | ({FOLDER} if with_stand_ins else set())
         for path in input_files(folder)
+    }
+
+
+def _bounded(least: int, size: int, most: int) -> str:
+    """A size in bytes within bounds, as PostgreSQL writes it."""
+    size = max(least, min(size, most))
+    return f"{size // KIB}kB" if size % MIB else f"{size // MIB}MB"
+
+
+def postgres_options(values: Mapping[str, Any]) -> dict[str, str]:
+    """PostgreSQL's options by name, from db_memory and db_max_connections.
+
+    The proportions are those of the PostgreSQL manual, 20.4 "Resource Consumption" (a quarter of the memory for
+    shared_buffers), with the rest shared out so that all connections sorting at once do not exceed the limit.
+    """
+    memory, connections = size_in_bytes(values["db_memory"]), values["db_max_connections"]
+    return {
+        "max_connections": str(connections),
+        # A quarter of its own; what the kernel caches of files counts towards the limit too, and is given back.
+        "shared_buffers": _bounded(16 * MIB, memory // 4, 16 * GIB),
+        "effective_cache_size": _bounded(32 * MIB, memory * 3 // 4, 1024 * GIB),
+        # Another quarter for all sorts and hashes at once, an eighth for three autovacuum workers and a person.
+        "work_mem": _bounded(1 * MIB, memory // 4 // connections, 64 * MIB),
+        "maintenance_work_mem": _bounded(2 * MIB, memory // 32, 1 * GIB),
+        # Fewer checkpoints where there is memory for more changed pages, for up to so much disk.
+        "max_wal_size": _bounded(256 * MIB, memory * 2, 8 * GIB),
+    }
+
+
+def template_context(
+    values: Mapping[str, Any],
+    images: Mapping[str, Image],
+    place: layout.Place | None = None,
+    runtime: str = "compose",
+) -> dict[str, Any]:
+    """What templates see: every setting by its name, the environment, and the folders of the project.
+
+    ``environments`` has the environment as it is in each runtime; a template sees its own as ``environment``.
+    ``build_secrets`` names what only carries the build.
+    ``embedded_home`` is where embedded processes find secrets and data (see embedded.staging).
+    ``project_from_output`` is the folder with ``app/`` seen from the output folder. By default the environment is on
+    this machine and runs in Compose. Another host has the CA bundle of its builds beside the compose file.
+    """
+    if place is None:
+        place = layout.place_of(values["stack_environment"], values["stack_output_dir"], False)
+    builds = any(image.context for image in images.values())
+    return {
+        **values,
+        "environments": {
+            name: environment_of(values, images, place, name) for name in ("compose", "embedded")
+        },
+        "build_secrets": [
+            name for name in ("ca_bundle", "pip_index_url") if builds and values[f"build_{name}"]
+        ],
+        "postgres_options": postgres_options(values),
+        "project": str(layout.PROJECT),
+        "project_from_output": os.path.relpath(place.sources, place.output),
+        "runtime": runtime,
+        "embedded_home": str(
+            place.output
+            if place.remote
+            else home_of(place.output, process_user(values["embedded_user"]))
+        ),
+        "ca_bundle_file": f"./{CA_BUNDLE}" if place.remote else values["build_ca_bundle"],
+        # One spelling, however Ansible was started: sys.executable may be python or python3.
+        "python": str(Path(sys.prefix) / "bin" / "python"),
     }
 
 

@@ -17,13 +17,15 @@ from ..output.apply import LOCK_SECONDS
 from ..output.manifest import MANIFEST, NEXT_MANIFEST, check_places, known_hashes, read_record
 from ..output.write import remove_empty_folders
 from ..system import lock_folder
+from .compose.project import FOLDER_LABEL, PROJECT_LABEL, EngineError, docker
 from .embedded.folder import EmbeddedError, Folder
-from .embedded.lifecycle import stop
-from .embedded.staging import clear_staging, staging_folder
-from .embedded.supervisor import end_daemon, find_daemon
-from .ownership import FOLDER_LABEL, PROJECT_LABEL, EngineError, docker
+from .running import EMBEDDED, started_runtimes
 from .running import RECORD as STARTED
-from .running import started_runtimes
+
+if EMBEDDED:
+    from .embedded.lifecycle import stop
+    from .embedded.staging import clear_staging, staging_folder
+    from .embedded.supervisor import end_daemon, find_daemon
 
 KINDS = ("containers", "networks", "images", "processes", "files")
 DATA = ("volumes", "data")  # removed only when asked for
@@ -109,14 +111,16 @@ def _files(root: Path) -> list[str]:
     return sorted(found + [folder for folder in WRITTEN_FOLDERS if (root / folder).is_dir()])
 
 
+def _processes(folder: Folder) -> list[str]:
+    daemon = find_daemon(folder)
+    if daemon:
+        return [f"supervisord (pid {daemon}) with its programs"]
+    return ["programs whose supervisord is gone"] if stop(folder, 0, check=True) else []
+
+
 def find_belongings(names: Names) -> Belongings:
     """Look for everything; changes nothing. Raises OSError, TreeError."""
     root = Path(names.output)
-    folder = Folder(root / "embedded")
-    daemon = find_daemon(folder)
-    processes = [f"supervisord (pid {daemon}) with its programs"] if daemon else []
-    if not daemon and stop(folder, 0, check=True):
-        processes = ["programs whose supervisord is gone"]
     record = read_record(root)
     if record and names.projects:
         projects = sorted({*names.projects, record["project"]})
@@ -130,16 +134,14 @@ def find_belongings(names: Names) -> Belongings:
             unknown = str(error)
     elif names.projects and "compose" in started_runtimes(root):
         unknown = "it ran in Docker, and there is no docker client"
-    staged = staging_folder(root)
+    staged = [staging_folder(root)] if EMBEDDED else []
+    copies = [folder / name for folder in staged for name in STAGED]
+    data = [root / EMBEDDED_DATA, *(folder / "data" for folder in staged)]
     things = {
         **seen.things,
-        "processes": processes,
-        "files": _files(root) + [str(staged / name) for name in STAGED if (staged / name).exists()],
-        "data": [
-            str(data)
-            for data in (root / EMBEDDED_DATA, staged / "data")
-            if data.is_dir() and any(data.iterdir())
-        ],
+        "processes": _processes(Folder(root / "embedded")) if EMBEDDED else [],
+        "files": _files(root) + [str(copy) for copy in copies if copy.exists()],
+        "data": [str(folder) for folder in data if folder.is_dir() and any(folder.iterdir())],
     }
     return replace(seen, things=things, unknown=unknown)
 
@@ -194,13 +196,14 @@ def _remove_data(root: Path) -> None:
     """Remove the data of the processes, wherever they were kept."""
     if (root / EMBEDDED_DATA).is_dir():
         shutil.rmtree(root / EMBEDDED_DATA)
-    if staging_folder(root).is_dir():
+    if EMBEDDED and staging_folder(root).is_dir():
         shutil.rmtree(staging_folder(root))
 
 
 def _remove_files(root: Path, files: list[str]) -> None:
     """Remove our files, and folders that are empty then; the manifest last, so that the next run knows the rest."""
-    clear_staging(root)
+    if EMBEDDED:
+        clear_staging(root)
     files = [path for path in files if not os.path.isabs(path)]
     if not files:
         return

@@ -8,14 +8,19 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from ..output.manifest import read_manifest
 from ..output.write import replace_file
 from .compose.engine import SilentEngineError, advice, ask_engine
 from .embedded.folder import Folder
-from .embedded.lifecycle import stop
-from .embedded.supervisor import find_daemon
+
+# Processes run on this machine only: another host has neither them nor what tells of them.
+EMBEDDED = find_spec("psutil") is not None
+if EMBEDDED:
+    from .embedded.lifecycle import stop
+    from .embedded.supervisor import find_daemon
 
 RECORD = "started.json"
 RUNNING = {"running", "restarting", "paused"}
@@ -76,11 +81,13 @@ def find_environment(output_dir: Path, project: str) -> Presence:
         silence, unknown = str(silent), not silent.absent
         fix = advice(silent.denied, unknown)
     folder = Folder(output_dir / "embedded")
-    processes, started = find_daemon(folder) is not None, started_runtimes(output_dir)
+    started = started_runtimes(output_dir)
+    processes = EMBEDDED and find_daemon(folder) is not None
+    left = processes or (EMBEDDED and bool(stop(folder, 0, check=True)))
     ended = "compose" not in started and any((folder.root / "logs").glob("*.log"))
     return Presence(
         running=_named(processes, bool(RUNNING & set(states))),
-        present=_named(processes or bool(stop(folder, 0, check=True)), bool(states or networks)),
+        present=_named(left, bool(states or networks)),
         logged=_named(processes or (ended and not states), bool(states)),
         started=started,
         silence=silence,

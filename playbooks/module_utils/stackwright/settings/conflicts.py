@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any
 
-from ..environment import setting_of, volumes_of
 from ..secrets.advice import replacing, vault_of
+from .catalogue import setting_of, volume_names
 from .problems import Problem
 
 OWN_NAME = ("stack_project", "stack_network", "stack_output_dir")
@@ -68,9 +68,9 @@ def claims_of(
             ports[local] = setting_of(values, local, "_port") or f"embedded_port of {name}"
         behind = setting_of(values, own[0], "_port") if own else ""
         ports |= dict.fromkeys(own, behind or f"host_ports of {name}")
-        for volume in volumes_of(service, values.get("stack_container_prefix", "")):
-            setting = setting_of(values, volume.name, "_volume")
-            names[setting or f"volume {volume.key} of {name}"] = volume.name
+        for key, volume in volume_names(service, values.get("stack_container_prefix", "")).items():
+            setting = setting_of(values, volume, "_volume")
+            names[setting or f"volume {key} of {name}"] = volume
     prefix = values.get("stack_container_prefix")
     return Claims(
         environment=environment,

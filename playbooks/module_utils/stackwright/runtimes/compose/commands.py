@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ...environment import COMPOSE_SECRETS, Environment, Service, reachable
+from ...environment import Environment, reachable
 from ...secrets.tokens import token_file
+from ...service import COMPOSE_SECRETS, Service
 
 LOG_LINES = "50"
 # Of all containers of the project, those that the compose file does not know included.

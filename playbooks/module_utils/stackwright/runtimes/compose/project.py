@@ -1,25 +1,50 @@
-"""What comes before an environment's containers are started, and how they are taken down, on their host."""
+"""A Compose project on its host: whose it is, what comes before its containers are started, and taking them down.
+
+Projects of one name may belong to several checkouts.
+"""
 
 from __future__ import annotations
 
 import errno
+import os
 import socket
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ...diagnosis.ports import port_owner
-from ..ownership import EngineError, foreign_containers, refusal
+from ...system import ANSWER_SECONDS, TIMED_OUT, CommandError, run_checked
 from ..running import note_started
 from .down import NotDownError, take_down
 from .engine import SilentEngineError, ask_engine, endpoint
 
-ADDRESS_SETTINGS = {"edge": "edge_bind_address"}
-PORT_SETTINGS = {"edge": "edge_http_port and edge_https_port, or for all of them api_port"}
+PROJECT_LABEL = "com.docker.compose.project"
+FOLDER_LABEL = f"{PROJECT_LABEL}.working_dir"
+ADDRESS_SETTINGS = {"api-web": "api_bind_address", "edge": "edge_bind_address"}
+PORT_SETTINGS = {
+    "api-web": "for the API: api_port",
+    "edge": "edge_http_port and edge_https_port, or for all of them api_port",
+}
+
+
+class EngineError(Exception):
+    """The engine did not answer, or refused; the message is one line of why."""
 
 
 class NotReadyError(Exception):
     """Why nothing may be done with the containers; the message says how to mend it."""
+
+
+def docker(*arguments: str, seconds: float = ANSWER_SECONDS) -> list[str]:
+    """The lines that a docker command prints. Raises EngineError."""
+    try:
+        return run_checked(["docker", *arguments], seconds).out.splitlines()
+    except CommandError as failed:
+        done = failed.completed
+        if done.code == TIMED_OUT:
+            raise EngineError(f"the engine did not answer within {seconds:.0f} s") from None
+        lines = done.err.strip().splitlines() or [str(failed)]
+        raise EngineError("; ".join(lines[-3:])) from None
 
 
 def get_ready(
@@ -79,6 +104,31 @@ def check_owner(environment: str, project: str, output_dir: str, adopt: bool) ->
     return sorted(foreign)
 
 
+def foreign_containers(project: str, folder: str) -> dict[str, str]:
+    """The project's containers, stopped ones too, that were started from another folder, with that folder.
+
+    Raises EngineError.
+    """
+    form = f'{{{{.Names}}}}\t{{{{.Label "{FOLDER_LABEL}"}}}}'
+    label = f"label={PROJECT_LABEL}={project}"
+    rows = [line.split("\t") for line in docker("ps", "--all", "--filter", label, "--format", form)]
+    ours = os.path.realpath(folder)
+    return {name: theirs for name, theirs in rows if theirs and os.path.realpath(theirs) != ours}
+
+
+def refusal(environment: str, project: str, folder: str, foreign: Mapping[str, str]) -> str:
+    """Why nothing is done to containers of another checkout, and what to do."""
+    folders: Sequence[str] = sorted(set(foreign.values()))
+    gone = [theirs for theirs in folders if not os.path.isdir(theirs)]
+    where = f" ({', '.join(gone)}: no longer there)" if gone else ""
+    return (
+        f"environment {environment}: the Compose project {project} belongs to {', '.join(folders)}{where}, not to "
+        f"{folder}, and nothing was changed. Its containers: {', '.join(sorted(foreign))}. Work in that checkout, or "
+        "give this environment names and ports of its own (stack_project, stack_container_prefix and api_port in "
+        f"inventories/group_vars/{environment}/), or take the project over with -e stack_adopt=true"
+    )
+
+
 def _port_problems(
     environment: str, project: str, published: Sequence[Mapping[str, Any]]
 ) -> list[str]:
@@ -96,18 +146,23 @@ def _port_problems(
     place = f"inventories/group_vars/{environment}/"
     problems = [
         f"{name}: host port {port} is taken by {port_owner(port) or 'another program'}. Free it, or give the "
-        f"environment another port ({PORT_SETTINGS.get(name, 'for the API: api_port')} in {place} or -e api_port=…)"
+        f"environment another port ({_setting(PORT_SETTINGS, name, 'host_ports')} in {place} or -e api_port=…)"
         for name, port, _ in taken
         if port not in ours
     ]
     # An engine on another machine has other addresses.
     if foreign and endpoint().startswith("unix:///"):
         problems += [
-            f"{name}: {bound} is no address of this host. Set {ADDRESS_SETTINGS.get(name, 'api_bind_address')} in "
-            f"{place} to one that `ip address` shows, or to 127.0.0.1 or 0.0.0.0"
+            f"{name}: {bound} is no address of this host. Set {_setting(ADDRESS_SETTINGS, name, 'host_address')} "
+            f"in {place} to one that `ip address` shows, or to 127.0.0.1 or 0.0.0.0"
             for name, bound in foreign.items()
         ]
     return problems
+
+
+def _setting(known: Mapping[str, str], service: str, key: str) -> str:
+    """What to change: a setting, or else the key of the service's own entry."""
+    return known.get(service, f"stack_services.{service}.{key}")
 
 
 def _bind_errno(address: str, port: int) -> int:

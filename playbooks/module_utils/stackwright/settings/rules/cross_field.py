@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ... import layout
-from ...rendering.ignored_files import is_leftover
+from ...rendering.files import is_leftover
 from ...secrets.tokens import token_problems
 from ..catalogue import start_order
 from ..problems import Problem

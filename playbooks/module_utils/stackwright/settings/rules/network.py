@@ -67,8 +67,8 @@ def _subnet(values: Mapping[str, Any]) -> Problems:
         return [(setting, reason, PRIVATE)]
     if subnet.prefixlen < LARGEST:
         return [(setting, f"is larger than a /{LARGEST}", PRIVATE)]
-    services = {name for name, entry in values["stack_services"].items() if entry["enabled"]}
-    needed = len(services) + ("api-web" in services) * (values["api_replicas"] - 1)
+    enabled = [entry for entry in values["stack_services"].values() if entry["enabled"]]
+    needed = sum(entry.get("replicas", 1) for entry in enabled)
     room = max(0, subnet.num_addresses - NOT_FOR_CONTAINERS)
     if room < needed:
         reason = f"has room for {room} containers, and the environment has {needed}"

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ... import layout
-from ...environment import setting_of, variables_of
+from ..catalogue import setting_of, variable_names
 
 CATALOGUE = layout.DEFAULTS / "services.yml"
 PROGRAM = layout.TEMPLATES / "embedded" / "api-web.json.j2"
@@ -45,7 +45,7 @@ def reserved_variable_problems(values: Mapping[str, Any]) -> list[tuple[str, str
     entry: Mapping[str, Any] = next(
         (entry for entry in entries if entry.get("role") == "api"), {"secrets": []}
     )
-    reserved = variables_of(entry) | _assigned(PROGRAM).keys()
+    reserved = variable_names(entry) | _assigned(PROGRAM).keys()
     found = []
     for name in sorted(values["api_environment"]):
         base = name.removesuffix(FILE)

@@ -1,4 +1,4 @@
-"""Render every file of an environment in memory, from plain settings: no Ansible, no Docker, nothing written.
+"""Render every file of an environment in memory: no Ansible, no Docker, nothing written.
 
 ``templates/`` is laid out as the output is, except that partials (``services/``, ``service.yml.j2``) are only included
 and ``service.env.j2`` makes each file below ``env/``. What is below ``config/<service>/`` is rendered where the
@@ -9,8 +9,6 @@ Undefined names are errors. What editors leave beside a template is none.
 from __future__ import annotations
 
 import hashlib
-import os
-import sys
 import traceback
 from collections.abc import Mapping
 from contextlib import suppress
@@ -21,14 +19,11 @@ from typing import Any
 import jinja2
 
 from .. import layout
-from ..environment import Environment, Service, environment_of
-from ..images.references import Image
+from ..environment import Environment
 from ..runtimes.embedded.processes import process_user
-from ..runtimes.embedded.staging import home_of
-from .ignored_files import is_leftover
-from .postgres_options import postgres_options
+from ..service import Service
+from .files import PRIVATE, SECRET, RenderedFile, is_leftover
 from .quoting import FILTERS
-from .rendered_file import PRIVATE, SECRET, RenderedFile
 
 # Beside the compose file of a remote host.
 CA_BUNDLE = "build/ca_bundle.crt"
@@ -94,46 +89,6 @@ def compile_templates(templates: Path = layout.TEMPLATES) -> None:
     for name in _templates_of(environment):
         with suppress(Exception):
             environment.get_template(name)
-
-
-def template_context(
-    values: Mapping[str, Any],
-    images: Mapping[str, Image],
-    place: layout.Place | None = None,
-    runtime: str = "compose",
-) -> dict[str, Any]:
-    """What templates see: every setting by its name, the environment, and the folders of the project.
-
-    ``environments`` has the environment as it is in each runtime; a template sees its own as ``environment``.
-    ``build_secrets`` names what only carries the build.
-    ``embedded_home`` is where embedded processes find secrets and data (see embedded.staging).
-    ``project_from_output`` is the folder with ``app/`` seen from the output folder. By default the environment is on
-    this machine and runs in Compose. Another host has the CA bundle of its builds beside the compose file.
-    """
-    if place is None:
-        place = layout.place_of(values["stack_environment"], values["stack_output_dir"], False)
-    builds = any(image.context for image in images.values())
-    return {
-        **values,
-        "environments": {
-            name: environment_of(values, images, place, name) for name in ("compose", "embedded")
-        },
-        "build_secrets": [
-            name for name in ("ca_bundle", "pip_index_url") if builds and values[f"build_{name}"]
-        ],
-        "postgres_options": postgres_options(values),
-        "project": str(layout.PROJECT),
-        "project_from_output": os.path.relpath(place.sources, place.output),
-        "runtime": runtime,
-        "embedded_home": str(
-            place.output
-            if place.remote
-            else home_of(place.output, process_user(values["embedded_user"]))
-        ),
-        "ca_bundle_file": f"./{CA_BUNDLE}" if place.remote else values["build_ca_bundle"],
-        # One spelling, however Ansible was started: sys.executable may be python or python3.
-        "python": str(Path(sys.prefix) / "bin" / "python"),
-    }
 
 
 def _secret_files(jinja: jinja2.Environment, context: Mapping[str, Any]) -> dict[str, RenderedFile]:

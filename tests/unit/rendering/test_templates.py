@@ -14,8 +14,9 @@ import pytest
 import yaml
 from stackwright import layout
 from stackwright.images.references import service_images
-from stackwright.rendering.rendered_file import PRIVATE, PUBLIC, SECRET, RenderedFile
-from stackwright.rendering.tree import RenderError, compile_templates, render_tree, template_context
+from stackwright.rendering.files import PRIVATE, PUBLIC, SECRET, RenderedFile
+from stackwright.rendering.prepare import template_context
+from stackwright.rendering.templates import RenderError, compile_templates, render_tree
 
 from tests.support.composing import rendered
 from tests.support.resolving import dev_values
