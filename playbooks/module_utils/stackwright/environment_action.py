@@ -67,7 +67,7 @@ class EnvironmentAction(ActionBase):  # type: ignore[misc]
     """
 
     _supports_check_mode = True
-    _hidden: tuple[str, ...] = ()
+    _hidden: tuple[str, ...] = ()  # texts that are never shown
     _environment = ""
     _schema: dict[str, Setting] | None = None
     _variables: Mapping[str, Any]
@@ -182,10 +182,15 @@ class EnvironmentAction(ActionBase):  # type: ignore[misc]
         self._environment = found.environment
         found.check(secrets)
         self._schema = found.schema
-        hidden = (
+        hidden = [
             found.values[name]
             for name, setting in found.schema.items()
             if not setting.printable and name in found.values
+        ]
+        self._hidden = tuple(
+            text
+            for value in hidden
+            for text in (value.values() if isinstance(value, Mapping) else [value])
+            if text
         )
-        self._hidden = tuple(text for text in hidden if text)
         return found.values
