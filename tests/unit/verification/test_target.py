@@ -35,7 +35,7 @@ def target(folder: Path, **settings: object) -> Target:
     values = dev_values(**settings)
     environment = environment_of(values, service_images(values, "registry"), place, "compose")
     found = found_facts(SEEN, place, "", ["db_password"])
-    facts = current_facts(found, environment, values, load_schema(layout.SCHEMA_FILE))
+    facts = current_facts(found, environment, values, load_schema(layout.DEFAULTS))
     assert "admin123" not in json.dumps(facts)
     return target_of(facts, [asdict(task) for task in SEED])
 
