@@ -39,7 +39,7 @@ class ActionModule(EnvironmentAction):
                     "msg": f"environment {environment}: {reason}; nothing was removed",
                 }
         if self._word("confirm"):
-            self.take_turn()
+            self.lock_environments()
         place, names = self._place_and_names(environment, variables)
         found = self._look(names, place)
         if found.foreign and not self.flag("adopt"):

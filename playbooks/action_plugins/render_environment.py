@@ -95,7 +95,7 @@ class ActionModule(EnvironmentAction):
     def act(self, variables: Mapping[str, Any]) -> dict[str, Any]:
         """Validate, render, check, compare, write."""
         values = self.settings(variables)
-        self.take_turn()
+        self.lock_environments()
         environment, host = values["stack_environment"], self.host
         choices = make_choices(values, _engine(values, host), host)
         prepared = prepare(values, choices, host.remote)

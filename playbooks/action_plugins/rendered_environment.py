@@ -35,7 +35,7 @@ class ActionModule(EnvironmentAction):
         environment = self._environment = environment_of(variables)
         current = self.flag("current", default=True)
         if self.flag("exclusive", default=current):
-            self.take_turn()
+            self.lock_environments()
         output = Path(str(self._templar.template(variables["stack_output_dir"])))
         host = self.host
         seen = host.rendered(output)

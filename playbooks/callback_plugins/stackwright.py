@@ -20,11 +20,12 @@ from typing import Any
 from ansible import constants as C
 from ansible.playbook.task_include import TaskInclude
 from ansible.plugins.callback.default import CallbackModule as DefaultCallback
+from ansible.plugins.loader import vars_loader
 
-# Where the inventory is no file (`-i localhost,`), this is loaded before the plugin that does so otherwise.
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
+# Says where the package is. With an inventory that is no file (-i localhost,) it would be loaded only after this.
+vars_loader.get("vault_password")
 
-from stackwright.progress import Ticker
+from stackwright.progress import Ticker  # noqa: E402
 
 DOCUMENTATION = """
     name: stackwright

@@ -1,17 +1,13 @@
 #!/usr/bin/python
-"""Ansible module ``build_images``: build or pull every image that the engine does not have yet.
+"""Ansible module ``build_images``: build or pull images that the engine does not have.
 
-An image is named by the hash of what goes into it, so one that exists is up to date: an unchanged tree costs one
-question to the engine and asks no builder. Stand-in base images are built by ``app/base/build``, our own by
-``docker compose build``, finished ones are pulled.
+Stand-in base images are built by ``app/base/build``, our own by ``docker compose build``, finished ones are pulled.
 
-Parameters: ``project_dir``; ``stand_ins``, stand-in references by kind (empty with a registry); ``images``, by service,
-each with ``reference`` and ``context`` (empty for images that are not built here); ``only``, references beyond which
-nothing is built or pulled (by default all are); ``output_dir`` with the rendered docker-compose.yml; ``ca_bundle``,
-``pip_index_url``, ``debian_mirror`` for the stand-ins. Paths are the host's.
-Returns ``changed``, ``present``, ``built`` (or pulled) and ``missing`` (references), and ``images``: by service those
-that are there, as reference, identity and time of creation. Fails with ``msg`` in one sentence and ``stderr``. The
-action plugin of the same name adds the bills of materials.
+Parameters: ``only``, the references to build or pull now; ``later``, those that are missing, too, and follow;
+``stand_ins``, stand-in references by kind (empty with a registry); ``images``, by service, each with ``reference`` and
+``context`` (empty for images that are not built here); ``project_dir``; ``output_dir`` with the rendered
+docker-compose.yml; ``ca_bundle``, ``pip_index_url``, ``debian_mirror`` for the stand-ins. Paths are the host's.
+Fails with ``msg`` in one sentence and ``stderr``. The action plugin of the same name says what is missing.
 """
 
 from __future__ import annotations
@@ -19,8 +15,6 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.stackwright.images.engine_images import engine_images
-from ansible.module_utils.stackwright.runtimes.compose.engine import SilentEngineError
 from ansible.module_utils.stackwright.system import CommandError, run_checked
 
 BUILD_SECONDS = 1800
@@ -43,9 +37,9 @@ def build(purpose: str, command: list[str], **environment: str) -> None:
         raise BuildError(purpose, failed.completed.text) from None
 
 
-def build_or_pull(parameters: dict[str, Any], wanted: list[str], later: set[str]) -> None:
-    """Build or pull what is wanted: base images first, then those of the services. Leaves what is for ``later``."""
-    images = parameters["images"]
+def build_or_pull(parameters: dict[str, Any]) -> None:
+    """Build or pull what is wanted: base images first, then those of the services. Raises BuildError."""
+    images, wanted, later = parameters["images"], parameters["only"], parameters["later"]
     built = {
         name for name, image in images.items() if image["context"] and image["reference"] in wanted
     }
@@ -76,9 +70,11 @@ def build_or_pull(parameters: dict[str, Any], wanted: list[str], later: set[str]
 
 
 def main() -> None:
-    """Ask, then get what is missing."""
+    """Build and pull."""
     module = AnsibleModule(
         argument_spec={
+            "only": {"type": "list", "elements": "str", "required": True},
+            "later": {"type": "list", "elements": "str", "default": []},
             "project_dir": {"type": "path", "required": True},
             "output_dir": {"type": "path", "default": ""},
             "stand_ins": {"type": "dict", "required": True},
@@ -86,40 +82,14 @@ def main() -> None:
             "ca_bundle": {"type": "str", "default": ""},
             "pip_index_url": {"type": "str", "default": "", "no_log": True},
             "debian_mirror": {"type": "str", "required": True},
-            "only": {"type": "list", "elements": "str"},
         },
-        supports_check_mode=True,
     )
-    parameters = module.params
-    images = {name: image["reference"] for name, image in parameters["images"].items()}
-    services = list(dict.fromkeys(images.values()))
     try:
-        there = engine_images(services)
-        missing = [reference for reference in services if reference not in there]
-        # Stand-ins only carry builds: with every service image there, nobody needs them.
-        if missing or not services:
-            stand_ins = [ref for ref in parameters["stand_ins"].values() if ref not in services]
-            missing += sorted(set(stand_ins) - engine_images(stand_ins).keys(), key=stand_ins.index)
-        only = parameters["only"]
-        wanted = [reference for reference in missing if only is None or reference in only]
-        if wanted and not module.check_mode:
-            build_or_pull(parameters, wanted, set(missing) - set(wanted))
-            there = engine_images(services)
-    except SilentEngineError as silent:
-        module.fail_json(
-            msg="asking the engine for its images failed",
-            stderr=silent.said,
-            stderr_lines=silent.said.splitlines()[-40:],
-        )
+        build_or_pull(module.params)
     except BuildError as failed:
-        module.fail_json(
-            msg=str(failed), stderr=failed.output, stderr_lines=failed.output.splitlines()[-40:]
-        )
-    present = [reference for reference in services if reference not in missing]
-    facts = {name: (ref, *there[ref]) for name, ref in images.items() if ref in there}
-    module.exit_json(
-        changed=bool(wanted), present=present, built=wanted, missing=missing, images=facts
-    )
+        lines = failed.output.splitlines()[-40:]
+        module.fail_json(msg=str(failed), stderr=failed.output, stderr_lines=lines)
+    module.exit_json(changed=True)
 
 
 if __name__ == "__main__":

@@ -3,10 +3,9 @@
 That is an encrypted one whose password is missing or wrong, or one that is damaged. Playbooks that need no secret do
 without it: nobody has to know a password to look at what runs, or to stop it.
 
-It is also the first plugin of this project that Ansible loads, with the inventory and so before any action; before the
-callback, too, where the inventory is a file. These two tell Python where the package ``stackwright`` lies. Ansible
-itself finds it for modules only, and a package that pip installs could not be in requirements.txt, which allows nothing
-without a hash.
+It is also the first plugin of this project that is loaded, with the inventory or by the callback plugin, and always
+before an action: the one place that tells Python where the package ``stackwright`` lies. Ansible itself finds it for
+modules only, and a package that pip installs could not be in requirements.txt, which allows nothing without a hash.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ CONNECTION_VARIABLES = (
     "inventory_hostname", "ansible_host", "ansible_port", "ansible_connection",
 )  # fmt: skip
 SSH_PORT = 22
-TROUBLES = (
+EXPECTED_ERRORS = (
     RenderError,
     UnprivilegedError,
     ComposeFileError,
@@ -61,13 +61,13 @@ def _this_run() -> Holder:
 
 
 class EnvironmentAction(ActionBase):  # type: ignore[misc]
-    """An action on one environment, on the controller; what only the host knows, ``host`` is asked for.
+    """An action on one environment, on the controller; ``host`` does what has to be done there.
 
     A plugin fills in ``act``.
     """
 
     _supports_check_mode = True
-    _hidden: tuple[str, ...] = ()
+    _hidden: tuple[str, ...] = ()  # texts that are never shown
     _environment = ""
     _schema: dict[str, Setting] | None = None
     _variables: Mapping[str, Any]
@@ -77,7 +77,7 @@ class EnvironmentAction(ActionBase):  # type: ignore[misc]
     def act(self, variables: Mapping[str, Any]) -> dict[str, Any]:
         """Do the work with the host's variables and return the result.
 
-        May raise RefusedError or one of TROUBLES: they fail the task, with everything secret masked.
+        May raise RefusedError or one of EXPECTED_ERRORS: they fail the task, with everything secret masked.
         """
 
     def run(
@@ -95,15 +95,15 @@ class EnvironmentAction(ActionBase):  # type: ignore[misc]
             return result | self.act(task_vars or {})
         except RefusedError as refused:
             message = str(refused)
-        except HostError as silent:
-            message = f"environment {self._environment}: {silent}"
-        except TROUBLES as trouble:
-            message = f"environment {self._environment}: nothing was written\n  - {trouble}"
+        except HostError as error:
+            message = f"environment {self._environment}: {error}"
+        except EXPECTED_ERRORS as error:
+            message = f"environment {self._environment}: nothing was written\n  - {error}"
         except OSError as error:
             message = f"environment {self._environment}: {error.filename}: {error.strerror}"
         return result | {"failed": True, "msg": Masker(self._hidden).text(message)}
 
-    def take_turn(self) -> None:
+    def lock_environments(self) -> None:
         """Let no other run work on this play's environments until this one ends. Raises RunLockError.
 
         Check mode, which changes nothing, waits for nobody.
@@ -182,10 +182,15 @@ class EnvironmentAction(ActionBase):  # type: ignore[misc]
         self._environment = found.environment
         found.check(secrets)
         self._schema = found.schema
-        hidden = (
+        hidden = [
             found.values[name]
             for name, setting in found.schema.items()
             if not setting.printable and name in found.values
+        ]
+        self._hidden = tuple(
+            text
+            for value in hidden
+            for text in (value.values() if isinstance(value, Mapping) else [value])
+            if text
         )
-        self._hidden = tuple(text for text in hidden if text)
         return found.values

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ..images.base_images import registry_answers
-from ..images.engine_images import images_present
+from ..images.engine_images import engine_images, images_present
 from ..images.sbom.packages import packages_of
 from ..rendering.files import RenderedFile
 from ..runtimes.belongings import Names, find_belongings, remove_belongings
@@ -109,6 +109,7 @@ def _remove_belongings(names: dict[str, Any], data: bool) -> list[str]:
 OPERATIONS: Mapping[str, Callable[..., Any]] = {
     "engine": _engine,
     "images": _images,
+    "engine_images": engine_images,
     "registry": registry_answers,
     "rendered": _rendered,
     "compose_ready": partial(_compose, get_ready),

@@ -49,9 +49,9 @@ class Context:
         self.deadline = deadline
         self.api.deadline = deadline
 
-    def run(self, argv: Sequence[str], environment: Mapping[str, str] | None = None) -> Completed:
+    def run(self, argv: Sequence[str]) -> Completed:
         """Run a program of the target."""
-        return run(argv, self.deadline.bound(ANSWER_SECONDS), environment)
+        return run(argv, self.deadline.bound(ANSWER_SECONDS))
 
     def addresses(self) -> list[str]:
         """What tells the environment's own published ports from others'; asked for only when needed."""
@@ -59,7 +59,7 @@ class Context:
 
     def sql(self, statement: str) -> str:
         """What a statement prints. Raises CheckFailed."""
-        done = self.run([*self.target.sql_command, statement], self.target.sql_environment)
+        done = self.run([*self.target.sql_command, statement])
         if done.code != 0:
             expected = f"SQL works: {statement}"
             raise CheckFailed(expected, _failure(done), role=DATABASE)

@@ -67,7 +67,6 @@ class Target:
     seed_tasks: Sequence[SeedTask]
     cache_ttl: int
     expected_services: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    sql_environment: Mapping[str, str] = field(default_factory=dict)
     log_commands: Mapping[str, Sequence[str]] = field(default_factory=dict)
     closed_ports: Sequence[ClosedPort] = ()
     address_command: Sequence[str] = ()

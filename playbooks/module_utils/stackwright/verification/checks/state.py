@@ -74,7 +74,7 @@ def versions(context: Context) -> Finding:
             response = context.api.expect("GET", "/", 200)
             context.versions[service] = str(response.body.get("version", "unknown"))
             continue
-        done = context.run(argv, context.target.sql_environment)
+        done = context.run(argv)
         found = _REDIS_VERSION.search(done.out)
         lines = done.out.strip().splitlines()
         if done.code != 0 or not lines:
