@@ -11,11 +11,9 @@ from typing import NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.stackwright.secrets.masking import Masker
-from ansible.module_utils.stackwright.system import run
+from ansible.module_utils.stackwright.system import ANSWER_SECONDS, run
 from ansible.module_utils.stackwright.verification.runner import verify
 from ansible.module_utils.stackwright.verification.target import Edge, Target, target_from
-
-ANSWER_SECONDS = 15
 
 DOCUMENTATION = """
 module: verify_environment

@@ -6,9 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..diagnosis.ports import PortOwner, port_owner
-from ..system import run
-
-ANSWER_SECONDS = 15.0
+from ..system import ANSWER_SECONDS, run
 
 
 def is_foreign(owner: PortOwner | None, words: Sequence[str]) -> bool:
