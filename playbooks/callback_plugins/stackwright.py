@@ -10,11 +10,9 @@ is none, so it never claims more than was proven.
 from __future__ import annotations
 
 import os
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from ansible import constants as C

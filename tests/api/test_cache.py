@@ -6,7 +6,9 @@ import json
 
 import pytest
 from flask.testing import FlaskClient
+from msgspec.structs import fields
 from redis import Redis
+from tasks_api.tasks.models import Task
 
 from tests.api.servers import MakeClient, Sql
 
@@ -129,9 +131,13 @@ def test_a_value_that_is_not_ours_is_a_miss(
         assert sources(client, path, path) == ["database", "cache"]
 
 
-TASK = {"id": 1, "title": "t", "description": "", "status": "pending"} | dict.fromkeys(
-    ("created_at", "updated_at"), "2026-01-31T12:00:00.5"
-)
+# A valid one, whatever members tasks have got.
+TASK = {
+    field.name: field.type.__metadata__[0].examples[0] if field.required else field.default
+    for field in fields(Task)
+}
+TASK |= {"id": 1, "title": "t"}
+TASK |= dict.fromkeys(("created_at", "updated_at"), "2026-01-31T12:00:00.5")
 
 
 def compact(value: object) -> str:

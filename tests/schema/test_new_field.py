@@ -15,8 +15,8 @@ import pytest
 
 from tests.api.servers import API_SOURCE, ApiProcess, Postgres
 
-MIGRATION = "ALTER TABLE tasks ADD COLUMN priority integer NOT NULL DEFAULT 3"
-FIELD = "    priority: Annotated[int, Meta(description='A whole number from 1 to 5.', ge=1, le=5{})] = 3\n"
+MIGRATION = "ALTER TABLE tasks ADD COLUMN test_rank integer NOT NULL DEFAULT 3"
+FIELD = "    test_rank: Annotated[int, Meta(description='A whole number from 1 to 5.', ge=1, le=5{})] = 3\n"
 NOT_A_FILTER, IS_A_FILTER = FIELD.format(""), FIELD.format(", extra=FILTER")
 LAST = "    updated_at: Moment\n"
 
@@ -33,22 +33,24 @@ def test_a_new_field_is_in_everything(
     api.start(**api_environment, PYTHONPATH=str(source))
     ask = asking(api)
 
-    assert ask("POST", "/tasks", {"title": "t"})["task"]["priority"] == 3
-    created = ask("POST", "/tasks", {"title": "t", "priority": 5})["task"]
-    assert created["priority"] == 5
+    assert ask("POST", "/tasks", {"title": "t"})["task"]["test_rank"] == 3
+    created = ask("POST", "/tasks", {"title": "t", "test_rank": 5})["task"]
+    assert created["test_rank"] == 5
     address = f"/tasks/{created['id']}"
-    changed = ask("PUT", address, {"priority": 1})["task"]
-    assert changed == created | {"priority": 1, "updated_at": changed["updated_at"]}
+    changed = ask("PUT", address, {"test_rank": 1})["task"]
+    assert changed == created | {"test_rank": 1, "updated_at": changed["updated_at"]}
     for source_named in ("database", "cache"):
         one, everything = ask("GET", address), ask("GET", "/tasks")
         assert one == {"source": source_named, "task": changed}
         assert everything["source"] == source_named
-        assert [task["priority"] for task in everything["tasks"]] == [1, 3, 3, 3, 3]
+        assert [task["test_rank"] for task in everything["tasks"]] == [1, 3, 3, 3, 3]
     assert ask("GET", "/tasks?limit=1")["tasks"] == [changed]
-    assert ask("POST", "/tasks", {"title": "t", "priority": 6})["error"]["fields"] == {
-        "priority": "Must be a whole number from 1 to 5."
+    assert ask("POST", "/tasks", {"title": "t", "test_rank": 6})["error"]["fields"] == {
+        "test_rank": "Must be a whole number from 1 to 5."
     }
-    assert ask("GET", "/tasks?priority=3")["error"]["fields"] == {"priority": "Is not known here."}
+    assert ask("GET", "/tasks?test_rank=3")["error"]["fields"] == {
+        "test_rank": "Is not known here."
+    }
     schemas = ask("GET", "/openapi.json")["components"]["schemas"]
     described = {
         "type": "integer",
@@ -56,11 +58,11 @@ def test_a_new_field_is_in_everything(
         "maximum": 5,
         "description": "A whole number from 1 to 5.",
     }
-    assert schemas["Task"]["properties"]["priority"] == described | {"default": 3}
-    assert "priority" in schemas["Task"]["required"]
+    assert schemas["Task"]["properties"]["test_rank"] == described | {"default": 3}
+    assert "test_rank" in schemas["Task"]["required"]
     for name in ("NewTask", "TaskChanges"):
-        assert schemas[name]["properties"]["priority"] == described
-        assert "priority" not in schemas[name]["required"]
+        assert schemas[name]["properties"]["test_rank"] == described
+        assert "test_rank" not in schemas[name]["required"]
 
 
 def test_a_new_field_that_is_a_filter(
@@ -75,21 +77,21 @@ def test_a_new_field_that_is_a_filter(
     api.start(**api_environment, PYTHONPATH=str(source))
     ask = asking(api)
 
-    created = ask("POST", "/tasks", {"title": "t", "priority": 5})["task"]
-    assert ask("GET", "/tasks?priority=5")["tasks"] == [created]
-    assert ask("GET", "/tasks?priority=3&status=pending")["count"] == 1
-    assert ask("GET", "/tasks?priority=6")["error"]["fields"] == {
-        "priority": "Must be a whole number from 1 to 5."
+    created = ask("POST", "/tasks", {"title": "t", "test_rank": 5})["task"]
+    assert ask("GET", "/tasks?test_rank=5")["tasks"] == [created]
+    assert ask("GET", "/tasks?test_rank=3&status=pending")["count"] == 1
+    assert ask("GET", "/tasks?test_rank=6")["error"]["fields"] == {
+        "test_rank": "Must be a whole number from 1 to 5."
     }
     parameters = ask("GET", "/openapi.json")["paths"]["/tasks"]["get"]["parameters"]
-    [described] = [one for one in parameters if one["name"] == "priority"]
+    [described] = [one for one in parameters if one["name"] == "test_rank"]
     assert described["in"] == "query"
     assert described["schema"] == {"type": "integer", "minimum": 1, "maximum": 5}
 
 
 @pytest.mark.parametrize("kind", ["int", "Annotated[int, Meta(ge=1)]"])
 def test_a_new_field_needs_a_description(tmp_path: Path, kind: str) -> None:
-    source = with_field(tmp_path, f"    priority: {kind} = 3\n")
+    source = with_field(tmp_path, f"    test_rank: {kind} = 3\n")
     result = subprocess.run(
         [sys.executable, "-c", "import tasks_api.tasks.models"],
         env=os.environ | {"PYTHONPATH": str(source)},
@@ -97,7 +99,7 @@ def test_a_new_field_needs_a_description(tmp_path: Path, kind: str) -> None:
         text=True,
         check=False,
     )
-    reason = "TypeError: Task.priority: write Annotated[…, Meta(description=…)]"
+    reason = "TypeError: Task.test_rank: write Annotated[…, Meta(description=…)]"
     assert result.stderr.splitlines()[-1] == reason
 
 

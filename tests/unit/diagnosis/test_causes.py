@@ -510,12 +510,8 @@ CASES = [
         "the command zadd",
         "docs/extending.md",
     ),
-    (
-        "redis-refuses",
-        "NOPERM No permissions to access a key",
-        "Redis refuses the API's user.",
-        "make up",
-    ),
+    ("redis-refuses", "NOPERM No permissions to access a key", "the API's user.", "users.acl.j2"),
+    ("redis-refuses", "Cache refuses to this user: zadd, get", "command zadd, get.", "make up"),
     (
         "redis-password",
         "redis.exceptions.AuthenticationError: invalid username-password pair or user is disabled.",

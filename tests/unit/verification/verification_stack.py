@@ -86,9 +86,6 @@ class Stack:
     faults: set[str] = field(default_factory=set)
     token: str = ""
     public_reads: bool = True
-    refuses_after_writes: str = (
-        ""  # a command that Redis refuses, which shows once tasks are written
-    )
     members: dict[str, Any] = field(default_factory=dict)  # that tasks have besides, as described
 
     def read(self) -> dict[str, Any]:
@@ -234,7 +231,6 @@ class _Api:
         if f"{method.lower()}-500" in self.faults:
             return 500, {"error": {"code": "internal"}}
         if method == "POST":
-            self.state["redis_refuses"] = self.stack.refuses_after_writes
             return self.create(body)
         if path == "/tasks" and "list-500" in self.faults:
             return 500, {"error": {"code": "internal"}}

@@ -18,7 +18,7 @@ from ..system import Deadline, OutOfTimeError, lock_folder, run
 from . import tasks
 from .checks import access, cache, seed, state
 from .context import Context
-from .report import API, CACHE, CheckFailed, Finding, Outcome, Result, result_of
+from .report import API, CheckFailed, Finding, Outcome, Result, result_of
 from .target import Target
 
 CHECKS: tuple[tuple[str, Callable[[Context], Finding]], ...] = (
@@ -104,23 +104,16 @@ def _run_all(context: Context, results: list[Result]) -> CheckFailed | None:
         results.append(result)
         if failed:
             return failed
-    # A command that is refused may be missed by nothing but speed.
-    result, failed = result_of("health", partial(state.nothing_refused, context))
-    results += [result] if failed else []
-    return failed
+    return None
 
 
 def _in_time(context: Context, name: str, check: Callable[[Context], Finding]) -> Finding:
-    """Run one check. Raises CheckFailed also when time is up, and names what Redis refuses if it does."""
+    """Run one check. Raises CheckFailed also when time is up."""
     try:
         return check(context)
     except OutOfTimeError:
         expected = f"a verification within {context.deadline.seconds:g} s"
         raise CheckFailed(expected, f"time was up during the proof of {name}") from None
-    except CheckFailed as failed:
-        if name != "health" and (refused := state.refusal(context)):
-            failed.got, failed.role = f"{failed.got}: {refused}", CACHE
-        raise
 
 
 def _locked(folder: Path, seconds: float) -> Finding:

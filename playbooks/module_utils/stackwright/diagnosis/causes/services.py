@@ -189,12 +189,14 @@ CACHE = (
     Cause(
         "redis-refuses",
         (
-            r"redis refuses command (?P<command>\S+) to the api's user",
+            r"redis refuses command (?P<command>.+) to the api's user",
+            r"cache refuses to this user: (?P<command>(?!nothing more).+)",
             r"no permissions to run the '(?P<command>[^']+)'",
             r"no permissions to access (?:a|one of the) keys?(?P<command>)",
         ),
         "Redis refuses the API's user{the_command}.",
-        "The list of commands and keys that the API uses lacks it: docs/extending.md says where that is; then {up}",
+        "templates/secrets/cache-redis/users.acl.j2 has to allow it; docs/extending.md says what the API's code lists; "
+        "then {up}",
         exit=NO_PERMISSION,
     ),
     Cause(
