@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -176,10 +177,15 @@ class Read(dict[str, str]):
         return super().get(name, default)  # type: ignore[call-overload]
 
 
+def without_file(names: Iterable[str]) -> set[str]:
+    """Return what the variables are for, however their value is given."""
+    return {re.sub("(_FILE)+$", "", name) for name in names}
+
+
 def test_what_the_generator_sets_is_read_and_what_is_read_is_set() -> None:
     read = Read()
     Config.from_environment(read)
-    names = {name.removesuffix("_FILE") for name in read.names}
+    names = without_file(read.names)
     values = dev_values(
         cache_user="tasks_api",
         cache_password="x",
@@ -190,9 +196,8 @@ def test_what_the_generator_sets_is_read_and_what_is_read_is_set() -> None:
         edge_enabled=True,
     )
     content = rendered(values)["env/api-web.env"].content.decode()
-    rendered_names = {line.partition("=")[0] for line in content.splitlines()}
-    found = {name.removesuffix("_FILE") for name in rendered_names}
+    found = without_file(line.partition("=")[0] for line in content.splitlines())
     settings = "".join(file.read_text(encoding="utf-8") for file in SETTINGS.glob("*.yml"))
-    found |= set(re.findall(r"^# @schema .*\bvariable: ([A-Z_]+)", settings, re.MULTILINE))
+    found |= without_file(re.findall(r"^# @schema .*\bvariable: ([A-Z_]+)", settings, re.MULTILINE))
     assert found - names == set(), "is set, but config.py does not read it"
     assert names - found == WITHOUT_SETTING, "config.py reads it, but nothing sets it"
