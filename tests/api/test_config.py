@@ -12,7 +12,7 @@ from tasks_api.config import Config, ConfigError
 
 from tests.api.servers import PASSWORD
 from tests.support.composing import rendered
-from tests.support.resolving import dev_values
+from tests.support.production import prod_values
 
 SECRET = "s3cret-v4lue"
 SETTINGS = Path(__file__).parents[2] / "inventories/group_vars/all"
@@ -182,19 +182,13 @@ def without_file(names: Iterable[str]) -> set[str]:
     return {re.sub("(_FILE)+$", "", name) for name in names}
 
 
-def test_what_the_generator_sets_is_read_and_what_is_read_is_set() -> None:
+def test_what_the_generator_sets_is_read_and_what_is_read_is_set(tmp_path: Path) -> None:
     read = Read()
     Config.from_environment(read)
     names = without_file(read.names)
-    values = dev_values(
-        cache_user="tasks_api",
-        cache_password="x",
-        secrets_delivery="file",
-        api_auth="token",
-        api_tokens={"admin": "admin"},
-        api_cors_origins=["https://a.example"],
-        edge_enabled=True,
-    )
+    values = prod_values(tmp_path / "inventories")
+    # Of what is given where there is something to give, prod lacks this only.
+    values["stack_services"]["api-web"]["environment"]["CORS_ORIGINS"] = "https://a.example"
     content = rendered(values)["env/api-web.env"].content.decode()
     found = without_file(line.partition("=")[0] for line in content.splitlines())
     settings = "".join(file.read_text(encoding="utf-8") for file in SETTINGS.glob("*.yml"))
