@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from tasks_api.config import Config, ConfigError
 
 from tests.api.servers import PASSWORD
 from tests.support.composing import rendered
-from tests.support.resolving import dev_values
+from tests.support.production import prod_values
 
 SECRET = "s3cret-v4lue"
 SETTINGS = Path(__file__).parents[2] / "inventories/group_vars/all"
@@ -176,23 +177,21 @@ class Read(dict[str, str]):
         return super().get(name, default)  # type: ignore[call-overload]
 
 
-def test_what_the_generator_sets_is_read_and_what_is_read_is_set() -> None:
+def without_file(names: Iterable[str]) -> set[str]:
+    """Return what the variables are for, however their value is given."""
+    return {re.sub("(_FILE)+$", "", name) for name in names}
+
+
+def test_what_the_generator_sets_is_read_and_what_is_read_is_set(tmp_path: Path) -> None:
     read = Read()
     Config.from_environment(read)
-    names = {name.removesuffix("_FILE") for name in read.names}
-    values = dev_values(
-        cache_user="tasks_api",
-        cache_password="x",
-        secrets_delivery="file",
-        api_auth="token",
-        api_tokens={"admin": "admin"},
-        api_cors_origins=["https://a.example"],
-        edge_enabled=True,
-    )
+    names = without_file(read.names)
+    values = prod_values(tmp_path / "inventories")
+    # Of what is given where there is something to give, prod lacks this only.
+    values["stack_services"]["api-web"]["environment"]["CORS_ORIGINS"] = "https://a.example"
     content = rendered(values)["env/api-web.env"].content.decode()
-    rendered_names = {line.partition("=")[0] for line in content.splitlines()}
-    found = {name.removesuffix("_FILE") for name in rendered_names}
+    found = without_file(line.partition("=")[0] for line in content.splitlines())
     settings = "".join(file.read_text(encoding="utf-8") for file in SETTINGS.glob("*.yml"))
-    found |= set(re.findall(r"^# @schema .*\bvariable: ([A-Z_]+)", settings, re.MULTILINE))
+    found |= without_file(re.findall(r"^# @schema .*\bvariable: ([A-Z_]+)", settings, re.MULTILINE))
     assert found - names == set(), "is set, but config.py does not read it"
     assert names - found == WITHOUT_SETTING, "config.py reads it, but nothing sets it"

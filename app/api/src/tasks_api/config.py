@@ -11,14 +11,13 @@ import ipaddress
 import os
 import re
 import shlex
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
 from tasks_api.http.auth import FORM, SCOPES, SHORTEST_SECRET, Token
 
-_LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
-_LOG_FORMATS = ("plain", "json")
 _MOST = 2**31 - 1  # what PostgreSQL, Redis and the system take for a number
 # ASCII and C1 control characters: no host, name or password of ours holds one, and libpq ends a
 # value at NUL.
@@ -30,100 +29,11 @@ _ORIGIN = re.compile(
 _HOST = re.compile(r"[0-9A-Fa-f:.]+(/[0-9]{1,3})?|[A-Za-z0-9]([A-Za-z0-9._-]{0,252})")
 
 
-@dataclass(frozen=True)
-class Config:
-    """Everything the service can be told. Durations are seconds, sizes bytes."""
-
-    db_password: str = field(repr=False)
-    redis_password: str | None = field(default=None, repr=False)
-    db_host: str = "banco-dados"
-    db_port: int = 5432
-    db_name: str = "tasks_db"
-    db_user: str = "admin"
-    db_pool_size: int = 4
-    db_pool_wait_seconds: int = 1
-    db_connect_timeout_seconds: int = 3
-    db_statement_timeout_seconds: int = 5
-    redis_host: str = "cache-redis"
-    redis_port: int = 6379
-    redis_user: str | None = None
-    cache_ttl_seconds: int = 60
-    api_host: str = "0.0.0.0"
-    api_port: int = 5000
-    api_workers: int = 2
-    api_threads: int = 4
-    max_body_bytes: int = 65536
-    tokens: tuple[Token, ...] = ()
-    public_reads: bool = True
-    cors_origins: tuple[str, ...] = ()
-    trusted_proxies: tuple[str, ...] = ()
-    client_rate: int = 0
-    client_burst: int = 1
-    fast_path: bool = True
-    log_level: str = "INFO"
-    log_format: str = "plain"
-    environment: str = "dev"
-
-    @classmethod
-    def from_environment(cls, environ: Mapping[str, str] | None = None) -> Config:
-        """Read the settings from `environ` (default: the process environment).
-
-        Raises:
-            ConfigError: a variable is missing, empty, malformed or out of range, or its file is
-            unreadable.
-        """
-        env = Reader(os.environ if environ is None else environ)
-        threads = env.number("API_THREADS", cls.api_threads)
-        redis_user, redis_password = env.optional("REDIS_USER"), env.optional("REDIS_PASSWORD")
-        if redis_user and not redis_password:
-            raise ConfigError(
-                "REDIS_USER is set, and neither REDIS_PASSWORD nor REDIS_PASSWORD_FILE"
-            )
-        return cls(
-            db_host=env.text("DB_HOST", cls.db_host),
-            db_port=env.port("DB_PORT", cls.db_port),
-            db_name=env.text("DB_NAME", cls.db_name),
-            db_user=env.text("DB_USER", cls.db_user),
-            db_password=env.required("DB_PASSWORD"),
-            # One connection per thread: fewer would make threads queue, more would never be used.
-            db_pool_size=env.number("DB_POOL_SIZE", threads),
-            db_pool_wait_seconds=env.number("DB_POOL_WAIT_SECONDS", cls.db_pool_wait_seconds),
-            db_connect_timeout_seconds=env.number(
-                "DB_CONNECT_TIMEOUT_SECONDS", cls.db_connect_timeout_seconds
-            ),
-            # PostgreSQL counts in milliseconds.
-            db_statement_timeout_seconds=env.number(
-                "DB_STATEMENT_TIMEOUT_SECONDS",
-                cls.db_statement_timeout_seconds,
-                most=_MOST // 1000,
-            ),
-            redis_host=env.text("REDIS_HOST", cls.redis_host),
-            redis_port=env.port("REDIS_PORT", cls.redis_port),
-            redis_user=redis_user,
-            redis_password=redis_password,
-            cache_ttl_seconds=env.number("CACHE_TTL_SECONDS", cls.cache_ttl_seconds),
-            api_host=env.ip_address("API_HOST", cls.api_host),
-            api_port=env.port("API_PORT", cls.api_port),
-            api_workers=env.number("API_WORKERS", cls.api_workers),
-            api_threads=threads,
-            max_body_bytes=env.number("MAX_BODY_BYTES", cls.max_body_bytes),
-            tokens=env.tokens("API_TOKENS_FILE"),
-            public_reads=env.choice("API_PUBLIC_READS", "true", ("true", "false")) == "true",
-            cors_origins=env.origins("CORS_ORIGINS"),
-            trusted_proxies=env.hosts("TRUSTED_PROXIES"),
-            client_rate=env.number("CLIENT_RATE", cls.client_rate, least=0),
-            client_burst=env.number("CLIENT_BURST", cls.client_burst),
-            log_level=env.choice("LOG_LEVEL", cls.log_level, _LOG_LEVELS),
-            log_format=env.choice("LOG_FORMAT", cls.log_format, _LOG_FORMATS),
-            environment=env.text("STACK_ENVIRONMENT", cls.environment),
-        )
-
-
 class ConfigError(Exception):
     """A variable is missing or unusable. The message names it and the reason, never its value."""
 
 
-class Reader:
+class _Reader:
     """Reads single variables; every method raises ConfigError naming the variable."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
@@ -165,10 +75,6 @@ class Reader:
             raise ConfigError(f"{name} must be a whole number from {least} to {most}")
         return int(value)
 
-    def port(self, name: str, default: int) -> int:
-        """The number of a TCP port."""
-        return self.number(name, default, most=65535)
-
     def ip_address(self, name: str, default: str) -> str:
         """An IPv4 or IPv6 address."""
         value = self.text(name, default)
@@ -184,6 +90,10 @@ class Reader:
             if value.lower() == one.lower():
                 return one
         raise ConfigError(f"{name} must be one of {', '.join(allowed)}")
+
+    def boolean(self, name: str, default: bool) -> bool:
+        """``true`` or ``false``."""
+        return self.choice(name, str(default), ("true", "false")) == "true"
 
     def tokens(self, name: str) -> tuple[Token, ...]:
         """``NAME:SCOPE:FILE``, separated by spaces, where FILE holds the token; without any, none is asked for.
@@ -212,24 +122,12 @@ class Reader:
             tokens[token] = Token.of(token, scope, secret)
         return tuple(tokens.values())
 
-    def origins(self, name: str) -> tuple[str, ...]:
-        """Web origins, separated by spaces."""
-        origins = tuple((self.optional(name) or "").split())
-        if not all(map(_ORIGIN.fullmatch, origins)):
-            raise ConfigError(
-                f"{name} must be origins such as https://app.example.com, separated by spaces, or *"
-            )
-        return origins
-
-    def hosts(self, name: str) -> tuple[str, ...]:
-        """Addresses, networks or host names, separated by spaces."""
-        hosts = tuple((self.optional(name) or "").split())
-        if not all(map(_HOST.fullmatch, hosts)):
-            raise ConfigError(
-                f"{name} must be addresses, networks such as 10.0.0.0/8 or host names,"
-                " separated by spaces"
-            )
-        return hosts
+    def words(self, name: str, pattern: re.Pattern[str], what: str) -> tuple[str, ...]:
+        """Words of this form, separated by spaces."""
+        words = tuple((self.optional(name) or "").split())
+        if not all(map(pattern.fullmatch, words)):
+            raise ConfigError(f"{name} must be {what}, separated by spaces")
+        return words
 
 
 def _words(name: str, text: str) -> list[str]:
@@ -248,3 +146,96 @@ def _read_file(name: str, path: str) -> str:
         raise ConfigError(f"{name} names a file that is not UTF-8 text") from None
     # Editors and `echo` end a file with a newline that is no part of the secret.
     return text.removesuffix("\n").removesuffix("\r")
+
+
+def _variable(read: Callable[..., Any], name: str, *how: Any, **more: Any) -> Any:
+    """A field of Config: read from the variable `name` by `read`, a method of _Reader."""
+    return field(metadata={"read": lambda reader: read(reader, name, *how)}, **more)
+
+
+def _text(name: str, default: str) -> Any:
+    return _variable(_Reader.text, name, default, default=default)
+
+
+def _number(name: str, default: int, least: int = 1, most: int = _MOST) -> Any:
+    return _variable(_Reader.number, name, default, least, most, default=default)
+
+
+def _port(name: str, default: int) -> Any:
+    return _number(name, default, most=65535)
+
+
+def _choice(name: str, default: str, *allowed: str) -> Any:
+    return _variable(_Reader.choice, name, default, allowed, default=default)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Everything the service can be told, a line for each. Durations are seconds, sizes bytes."""
+
+    db_host: str = _text("DB_HOST", "banco-dados")
+    db_port: int = _port("DB_PORT", 5432)
+    db_name: str = _text("DB_NAME", "tasks_db")
+    db_user: str = _text("DB_USER", "admin")
+    db_password: str = _variable(_Reader.required, "DB_PASSWORD", repr=False)
+    # One connection per thread if nothing is said: fewer would make threads queue, more would never be used.
+    db_pool_size: int = _number("DB_POOL_SIZE", 4)
+    db_pool_wait_seconds: int = _number("DB_POOL_WAIT_SECONDS", 1)
+    db_connect_timeout_seconds: int = _number("DB_CONNECT_TIMEOUT_SECONDS", 3)
+    # PostgreSQL counts in milliseconds.
+    db_statement_timeout_seconds: int = _number(
+        "DB_STATEMENT_TIMEOUT_SECONDS", 5, most=_MOST // 1000
+    )
+    redis_host: str = _text("REDIS_HOST", "cache-redis")
+    redis_port: int = _port("REDIS_PORT", 6379)
+    redis_user: str | None = _variable(_Reader.optional, "REDIS_USER", default=None)
+    redis_password: str | None = _variable(
+        _Reader.optional, "REDIS_PASSWORD", default=None, repr=False
+    )
+    cache_ttl_seconds: int = _number("CACHE_TTL_SECONDS", 60)
+    api_host: str = _variable(_Reader.ip_address, "API_HOST", "0.0.0.0", default="0.0.0.0")
+    api_port: int = _port("API_PORT", 5000)
+    api_workers: int = _number("API_WORKERS", 2)
+    api_threads: int = _number("API_THREADS", 4)
+    max_body_bytes: int = _number("MAX_BODY_BYTES", 65536)
+    tokens: tuple[Token, ...] = _variable(_Reader.tokens, "API_TOKENS_FILE", default=())
+    public_reads: bool = _variable(_Reader.boolean, "API_PUBLIC_READS", True, default=True)
+    cors_origins: tuple[str, ...] = _variable(
+        _Reader.words,
+        "CORS_ORIGINS",
+        _ORIGIN,
+        "origins such as https://app.example.com, or *",
+        default=(),
+    )
+    trusted_proxies: tuple[str, ...] = _variable(
+        _Reader.words,
+        "TRUSTED_PROXIES",
+        _HOST,
+        "addresses, networks such as 10.0.0.0/8 or host names",
+        default=(),
+    )
+    client_rate: int = _number("CLIENT_RATE", 0, least=0)
+    client_burst: int = _number("CLIENT_BURST", 1)
+    log_level: str = _choice("LOG_LEVEL", "INFO", "DEBUG", "INFO", "WARNING", "ERROR")
+    log_format: str = _choice("LOG_FORMAT", "plain", "plain", "json")
+    environment: str = _text("STACK_ENVIRONMENT", "dev")
+    fast_path: bool = True
+    """False leaves everything to Flask, for tests."""
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] | None = None) -> Config:
+        """Read the settings from `environ` (default: the process environment).
+
+        Raises:
+            ConfigError: a variable is missing, empty, malformed or out of range, or its file is
+            unreadable.
+        """
+        reader = _Reader(os.environ if environ is None else environ)
+        values = {one.name: one.metadata["read"](reader) for one in fields(cls) if one.metadata}
+        if reader.optional("DB_POOL_SIZE") is None:
+            values["db_pool_size"] = values["api_threads"]
+        if values["redis_user"] and not values["redis_password"]:
+            raise ConfigError(
+                "REDIS_USER is set, and neither REDIS_PASSWORD nor REDIS_PASSWORD_FILE"
+            )
+        return cls(**values)
