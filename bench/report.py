@@ -12,7 +12,7 @@ from importlib.metadata import version
 
 from stackwright.runtimes.compose.engine import probe_engine
 
-from bench.tables import columns, markdown
+from bench.page import columns, markdown
 
 HEADER = ("what", "median", "min - max", "runs", "aim", "")
 METHOD = """\

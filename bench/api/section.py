@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from bench import tables
+from bench import page
 from bench.api import limits, verdicts
 from bench.api.results import Cell, Plan, Results
 from bench.api.variants import LIMITS, OURS, VARIANTS
@@ -35,7 +35,7 @@ delete, and any answer but success ends the benchmark.
   here. *Memory*: after reads by 16 connections it is 82 MB; the mix at 64 connections wakes more threads.
 - Memory is the PSS of all processes of a server that runs alone, after the mix at 64 connections."""
 
-Form = Callable[[Sequence[tables.Row]], list[str]]
+Form = Callable[[Sequence[page.Row]], list[str]]
 
 
 def _servers() -> list[str]:
@@ -80,13 +80,13 @@ def _row(results: Results, cell: Cell) -> list[str]:
 
 def text(results: Results, plan: Plan, machine: str) -> str:
     """All tables in columns."""
-    return "\n".join(["", machine, _runs(plan), *_tables(results, tables.columns, "")])
+    return "\n".join(["", machine, _runs(plan), *_tables(results, page.columns, "")])
 
 
 def markdown(results: Results, plan: Plan, machine: str) -> str:
     """The section of the page."""
     head = [METHOD, "", "The servers:", "", *_servers(), "", f"{machine}. {_runs(plan)}"]
-    return "\n".join([*head, *_tables(results, tables.markdown, "### ")])
+    return "\n".join([*head, *_tables(results, page.markdown, "### ")])
 
 
 def _runs(plan: Plan) -> str:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import http.client
 import itertools
 import json
-import threading
 import time
 from collections.abc import Callable, Iterable
-from types import TracebackType
+from functools import partial
 from typing import Literal, NamedTuple
 
 from tests.api.servers import ApiProcess
+from tests.support.background import Background
 
 JSON = {"Content-Type": "application/json"}
 
@@ -59,7 +59,7 @@ Choose = Callable[[int, int], Request]
 """Takes the number of the client and of the request, both from 0."""
 
 
-class Load:
+class Load(Background):
     """Clients that send requests from entering to leaving the context, or until they are stopped.
 
     Args:
@@ -81,25 +81,7 @@ class Load:
     ) -> None:
         self.sent: list[Sent] = []
         self._api, self._choose, self._pause, self._patience = api, choose, pause, patience
-        self._stopping = threading.Event()
-        self._threads = [
-            threading.Thread(target=self._work, args=(number,)) for number in range(clients)
-        ]
-
-    def __enter__(self) -> Load:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._stopping.set()
-        for thread in self._threads:
-            thread.join()
+        super().__init__(partial(self._work, number) for number in range(clients))
 
     def during(self, begin: float, end: float = float("inf")) -> list[Sent]:
         """What was begun between two times."""
@@ -108,10 +90,10 @@ class Load:
     def _work(self, client: int) -> None:
         connection = http.client.HTTPConnection("127.0.0.1", self._api.port, timeout=self._patience)
         for number in itertools.count():
-            if self._stopping.is_set():
+            if self.stopping.is_set():
                 break
             self.sent.append(_exchange(connection, client, self._choose(client, number)))
-            self._stopping.wait(self._pause)
+            self.stopping.wait(self._pause)
         connection.close()
 
 

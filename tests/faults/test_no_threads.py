@@ -11,7 +11,6 @@ from redis import Redis
 from tasks_api.cache.coherence import Coherence
 from tasks_api.cache.redis import RedisLink
 from tasks_api.config import Config
-from tasks_api.server.concurrency import Turns
 
 from tests.api.servers import wait_for
 
@@ -26,19 +25,6 @@ def no_more_threads() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(threading.Thread, "start", refuse)
         yield
-
-
-def test_turns_are_kept_meanwhile_and_passed_on_afterwards() -> None:
-    turns = Turns()
-    turns.limit = turns.room = 1
-    turns.begin()
-    with no_more_threads(), turns.waiting():
-        pass
-    rests = threading.Thread(target=lambda: (turns.begin(), turns.end(may_rest=True)), daemon=True)
-    rests.start()  # two work and one may, so it rests until a turn is passed on
-    with turns.waiting():
-        rests.join(30)
-    assert not rests.is_alive()
 
 
 def test_the_cache_is_believed_again_afterwards(config: Config, redis: Redis) -> None:

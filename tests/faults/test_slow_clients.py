@@ -8,11 +8,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
+import psutil
 import pytest
 from tasks_api.server.read_timeout import LIMIT_SECONDS
 
 from tests.api.servers import ApiProcess, Sql, wait_for
 from tests.faults.load import JSON, Choose, Load, Request, answered, slowest, usual
+from tests.support.processes import children
 
 MANY = 64
 HALF = (
@@ -175,14 +177,34 @@ def test_half_sent_requests_end(running: ApiProcess) -> None:
     # With a whole request ahead, the last word on the connection is the server's.
     with connections(running, HALF) as opened, connections(running, WHOLE + HALF, 20) as after:
         began = time.monotonic()
+        received = b""
         for connection in opened + after:
             connection.settimeout(LIMIT_SECONDS + BUSY_MACHINE_SECONDS)
             with suppress(ConnectionResetError):
-                while connection.recv(4096):
-                    pass
+                while data := connection.recv(4096):
+                    received += data
+        assert b"HTTP/1.1 408 " in received  # of each worker's oldest others were told 503 before
         assert time.monotonic() < began + LIMIT_SECONDS + BUSY_MACHINE_SECONDS
     answer, _ = running.request("POST", "/tasks", '{"title": "t"}', JSON)
     assert answer.status == 201
+
+
+def test_half_sent_requests_end_where_answers_are_not_read(running: ApiProcess, sql: Sql) -> None:
+    sql("INSERT INTO tasks (title) SELECT repeat('long ', 40) FROM generate_series(1, 1000)")
+    before = established(running)
+    with connections(running, LIST + HALF, 4, SO_RCVBUF=4096):
+        wait_for(lambda: established(running) == before + 4, "the connections")
+        wait_for(lambda: established(running) == before, "their end")
+
+
+def established(api: ApiProcess) -> int:
+    """How many connections clients have to the API."""
+    assert api.process
+    return sum(
+        one.laddr.port == api.port and one.status == psutil.CONN_ESTABLISHED
+        for pid in children(api.process.pid)
+        for one in psutil.Process(pid).net_connections("tcp")
+    )
 
 
 def test_half_sent_requests_hold_up_no_stop(running: ApiProcess) -> None:

@@ -9,11 +9,12 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from functools import partial
 from secrets import token_hex
-from types import TracebackType
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from tests.stack.edge_client import Connection
+from tests.support.background import Background
 
 DONE = (200, 201)
 
@@ -26,7 +27,7 @@ class Sent(NamedTuple):
     end: int | str
 
 
-class Load:
+class Load(Background):
     """Requests of five kinds, ``rate`` a second each, from entering to leaving the context.
 
     Each is sent when it is due, whether or not earlier ones were answered. Connections are kept and used again.
@@ -37,27 +38,17 @@ class Load:
         self._connect, self._rate = connect, rate
         self._idle: queue.LifoQueue[Connection] = queue.LifoQueue()
         self._ids: queue.SimpleQueue[int] = queue.SimpleQueue()
-        self._stopping = threading.Event()
         kinds = ("GET", "POST", "POST with key", "PUT", "DELETE")
-        self._clocks = [threading.Thread(target=self._tick, args=(kind,)) for kind in kinds]
+        super().__init__(partial(self._tick, kind) for kind in kinds)
 
-    def __enter__(self) -> Load:
+    def __enter__(self) -> Self:
         connection = self._connect()
         self._kept = connection.ask("POST", "/tasks", {"title": "kept"}).json["task"]["id"]
         self._idle.put(connection)
-        for clock in self._clocks:
-            clock.start()
-        return self
+        return super().__enter__()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._stopping.set()
-        for clock in self._clocks:
-            clock.join()
+    def __exit__(self, *error: object) -> None:
+        super().__exit__(*error)
         with contextlib.suppress(queue.Empty):
             while True:
                 self._idle.get_nowait().close()
@@ -89,7 +80,7 @@ class Load:
     def _tick(self, kind: str) -> None:
         due = time.monotonic()
         threads = []
-        while not self._stopping.wait(max(0.0, due - time.monotonic())):
+        while not self.stopping.wait(max(0.0, due - time.monotonic())):
             thread = threading.Thread(target=self._send, args=(kind, due))
             thread.start()
             threads.append(thread)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import page, tables
+from bench import page
 from bench.api import limits, processes, section, verdicts, wrk
 from bench.api.results import Cell, Plan, Results
 from bench.api.workloads import WORKLOADS
@@ -214,8 +214,8 @@ def test_the_share_of_the_processors_in_use_is_a_share() -> None:
 
 def test_a_table_lines_up_in_both_forms() -> None:
     rows = [["what", "x"], ["longer", "1"]]
-    assert tables.columns(rows) == ["what    x", "------  -", "longer  1"]
-    assert tables.markdown(rows) == ["| what | x |", "| --- | --- |", "| longer | 1 |"]
+    assert page.columns(rows) == ["what    x", "------  -", "longer  1"]
+    assert page.markdown(rows) == ["| what | x |", "| --- | --- |", "| longer | 1 |"]
 
 
 def test_each_benchmark_replaces_its_own_section_only(tmp_path: Path) -> None:

@@ -109,6 +109,12 @@ class Busy(ApiError):
     message = "Too many requests are waited for at the moment."
 
 
+class RequestTimeout(ApiError):
+    """408: the body took too long."""
+
+    status, code, message = 408, "request_timeout", "The request body did not come in time."
+
+
 def register(app: Flask) -> None:
     """Make `app` answer every error in the one shape."""
     app.register_error_handler(HTTPException, _http_error_response)

@@ -19,7 +19,7 @@ from tasks_api.config import Config
 from tasks_api.db.pool import Connection, Exhausted, Pool
 from tasks_api.errors import Unavailable
 from tasks_api.ops import metrics
-from tasks_api.server.concurrency import NoRoom
+from tasks_api.server.concurrency import TooManyWaiting
 
 Row = tuple[Any, ...]
 
@@ -136,7 +136,7 @@ class Database:
         asked = time.perf_counter()
         try:
             connection = self._pool.take()
-        except (Exhausted, NoRoom, psycopg2.Error) as error:
+        except (Exhausted, TooManyWaiting, psycopg2.Error) as error:
             raise _unavailable(error) from None
         finally:
             metrics.POOL_WAIT.observe(time.perf_counter() - asked)

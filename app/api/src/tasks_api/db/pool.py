@@ -16,7 +16,7 @@ from typing import Any
 import psycopg2  # type: ignore[import-untyped]
 from psycopg2 import extensions
 
-from tasks_api.server.concurrency import TURNS
+from tasks_api.server.concurrency import SLOTS
 
 _SOON_MILLISECONDS = 50
 _WAITS_FOR = {extensions.POLL_READ: select.POLLIN, extensions.POLL_WRITE: select.POLLOUT}
@@ -85,7 +85,7 @@ def _wait(connection: Any) -> None:
 
 def _wait_long(poll: select.poll, deadline: float | None) -> None:
     """Wait on, while another thread works in place of this one."""
-    with TURNS.waiting(must=True):
+    with SLOTS.waiting(must=True):
         left = None if deadline is None else max(deadline - time.monotonic(), 0) * 1000
         if not poll.poll(left):
             raise psycopg2.OperationalError("no answer within the deadline")
@@ -154,8 +154,11 @@ class Pool:
         patience = self._progress + self._patience - time.monotonic()
         if patience <= 0:
             raise Exhausted("all connections are in use, and none has come free for long")
-        with TURNS.waiting():
-            if not self._free.acquire(timeout=patience):
+        soon = min(patience, _SOON_MILLISECONDS / 1000)
+        if self._free.acquire(timeout=soon):
+            return
+        with SLOTS.waiting():
+            if not self._free.acquire(timeout=patience - soon):
                 raise Exhausted("no connection came free in time")
 
 

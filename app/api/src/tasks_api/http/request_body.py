@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from tasks_api.errors import BodyTooLarge, Busy, IncompleteBody, LengthRequired
-from tasks_api.http.bodies import BODIES
+from tasks_api.errors import BodyTooLarge, IncompleteBody, LengthRequired
 from tasks_api.http.client_address import PROXIED
 from tasks_api.http.messages import Environ
-from tasks_api.server.concurrency import TURNS
+from tasks_api.server.read_timeout import BODIES
 
 BODY = "tasks_api.body"
 """Where the WSGI environment holds the body, in bytes."""
@@ -17,12 +16,11 @@ UNREAD = "tasks_api.unread"
 def receive(environ: Environ, most_bytes: int, client: str) -> None:
     """Put the body that is expected under BODY.
 
-    It may come slowly or never; the thread waits without a turn, until `read_timeout` ends it, or it has
-    to make way for others, see `bodies`.
+    It may come slowly or never; `read_timeout` ends the wait.
 
     Raises:
         BodyTooLarge: 413, there is more than `most_bytes`.
-        Busy: 503, it was given up for others.
+        ApiError: 503 or 408, it was given up for others, or did not come in time.
         IncompleteBody: 400, the client hung up before the end.
         LengthRequired: 411, it came in chunks, and not from a proxy of ours.
     """
@@ -39,10 +37,10 @@ def receive(environ: Environ, most_bytes: int, client: str) -> None:
         # connection before would look to it like a server that fails.
         if least > most_bytes and PROXIED not in environ:
             raise BodyTooLarge
-    with TURNS.waiting(must=True), BODIES.wait(environ, client) as wait:
+    with BODIES.reading(environ, client) as wait:
         body = environ["wsgi.input"].read(most)
-    if wait.given_up:
-        raise Busy
+    if wait.refusal:
+        raise wait.refusal
     if len(body) > most_bytes:
         raise BodyTooLarge
     if len(body) < least:

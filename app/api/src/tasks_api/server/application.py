@@ -1,8 +1,8 @@
 """What granian calls for each request: the WSGI application, in one of its threads.
 
-granian's own callback (`granian.wsgi._callback_wrapper`) does the same but for two things: it puts
-the whole environment of the process, passwords included, into that of every request, and it returns
-the thread at once, while here it may be kept in reserve, see `concurrency`.
+Needed because granian's own callback (`granian.wsgi._callback_wrapper`) puts the whole environment of the
+process, passwords included, into that of every request, and returns the thread at once, until the first
+ends (emmett-framework/granian#878 is about it) and `concurrency`, which may park the thread, has gone.
 """
 
 from __future__ import annotations
@@ -14,13 +14,12 @@ from typing import Any, cast
 import granian.server.mp
 from flask import Flask
 
-from tasks_api.http.bodies import PROTOCOL
+from tasks_api.http.messages import Environ
 from tasks_api.http.middleware import Middleware
 from tasks_api.http.request_body import UNREAD
 from tasks_api.server import drain
-from tasks_api.server.concurrency import TURNS
-
-Environ = dict[str, Any]
+from tasks_api.server.concurrency import SLOTS
+from tasks_api.server.read_timeout import PROTOCOL
 
 # PEP 3333. `input_terminated`: reading the body ends where the body does.
 _ENVIRON: Environ = {
@@ -49,21 +48,21 @@ def install() -> None:
 
 def callback(application: Flask, *_: Any) -> Callable[[Any, Environ], None]:
     """The function that granian calls with a request's protocol and its part of the environment."""
-    front = cast(Middleware, application.wsgi_app)
+    middleware = cast(Middleware, application.wsgi_app)
 
     def serve(protocol: Any, scope: Environ) -> None:
-        TURNS.begin()
+        SLOTS.begin()
         environ = _ENVIRON | scope
         environ[PROTOCOL] = protocol
-        may_rest = False
+        may_park = False
         try:
-            answer = front.respond(environ)
+            response = middleware.respond(environ)
             if drain.announced() or UNREAD in environ:  # then granian hangs up
-                answer.headers["Connection"] = "close"
-            protocol.response_bytes(answer.status, list(answer.headers.items()), answer.body)
+                response.headers["Connection"] = "close"
+            protocol.response_bytes(response.status, list(response.headers.items()), response.body)
             # The body is held until we return, and an unread one holds up the connection's end.
-            may_rest = UNREAD not in environ
+            may_park = UNREAD not in environ
         finally:
-            TURNS.end(may_rest=may_rest)
+            SLOTS.end(may_park=may_park)
 
     return serve

@@ -1,88 +1,77 @@
-"""A stop that no client notices: how connections end before their server does.
+"""A stop that no client notices: how connections end before their worker does.
 
-granian, told to stop, closes every connection on which nothing is going on. Clients that keep
-connections open do not expect that: of 16 busy ones, three to eight sent their next request into a
-connection just closed. So the workers first spend a moment in which
-
-- every answer says `Connection: close`, so its client sends nothing more on that connection;
-- nobody gets a new connection: the kernel ignores attempts, which end when the listener does.
-
-The main process ends the moment as soon as no connection is left, after MOMENT_SECONDS at most.
+Needed because granian, told to stop, closes every idle connection at once, until it announces that first
+(emmett-framework/granian#611). Clients that keep connections open do not expect it, and send their next
+request into one just closed. So a worker first says `Connection: close` in every answer, and takes
+no new connections, for as long as connections are left, MOMENT_SECONDS at most.
 """
 
 from __future__ import annotations
 
-import ctypes
-import mmap
-import multiprocessing
 import os
-import signal
 import socket
-import struct
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
-
-from tasks_api.server.signals import LEAVE
-from tasks_api.server.sockets import own_sockets
 
 MOMENT_SECONDS = 1.5
 
-_SO_ATTACH_FILTER = 26  # asm-generic/socket.h
-# Classic BPF, see the kernel's networking/filter: drop what has SYN, accept all else. Each of code,
-# jump if true, jump if false, operand. A filter on TCP sees the segment from its header on.
-_DROP_SYN = b"".join(
-    struct.pack("HBBI", *instruction)
-    for instruction in [
-        (0x30, 0, 0, 13),  # load the byte of flags
-        (0x45, 0, 1, 0x02),  # is SYN set?
-        (0x06, 0, 0, 0),  # drop
-        (0x06, 0, 0, 0xFFFFFFFF),  # accept
-    ]
-)
+_ESTABLISHED = 1  # the first byte of struct tcp_info (linux/tcp.h), tcpi_state
+# IP_MINTTL of linux/in.h and IPV6_MINHOPCOUNT of linux/in6.h: what has fewer hops to go is dropped. Almost
+# nobody sends with 255, the most there is.
+_LEAST_HOPS = ((socket.IPPROTO_IP, 21), (socket.IPPROTO_IPV6, 73))
 
-# Shared with the workers, which may be too busy to take a signal at once.
-_announced = mmap.mmap(-1, 1)
+_announced = False
 
 
 def announced() -> bool:
-    """Whether the server is about to stop."""
-    return bool(_announced[0])
+    """Whether this worker is about to stop."""
+    return _announced
 
 
-def prepare_worker() -> None:
-    """Be ready to `LEAVE`, in a worker that was just forked."""
-    signal.signal(LEAVE, lambda *_: _take_no_more())
-
-
-def announce(port: int) -> None:
-    """Have the workers say so, and wait until the connections to `port` have ended."""
-    _announced[0] = 1
-    for worker in multiprocessing.active_children():
-        if worker.pid:
-            with suppress(ProcessLookupError):
-                os.kill(worker.pid, LEAVE)
+def drain(port: int) -> None:
+    """Take no more connections to `port`, and wait until those that there are have ended."""
+    global _announced
+    _announced = True
     deadline = time.monotonic() + MOMENT_SECONDS
-    while any(_open_connections(port)) and time.monotonic() < deadline:
+    for connection in own_sockets(port):
+        if connection.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+            _ignore_attempts(connection)
+    while time.monotonic() < deadline and any(
+        is_established(tcp_info(connection, 1)) for connection in own_sockets(port)
+    ):
         time.sleep(0.02)
 
 
-def _take_no_more() -> None:
-    program = ctypes.create_string_buffer(_DROP_SYN)
-    argument = struct.pack("HP", len(_DROP_SYN) // 8, ctypes.addressof(program))
-    for _, found in own_sockets():
-        if found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
-            with suppress(OSError):
-                found.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, argument)
+def own_sockets(port: int) -> Iterator[socket.socket]:
+    """A copy, closed with the next step, of each TCP socket of this process at a local `port`."""
+    for entry in os.listdir("/proc/self/fd"):
+        with suppress(OSError):  # it may be closed meanwhile
+            if not stat.S_ISSOCK(os.fstat(int(entry)).st_mode):
+                continue
+            with socket.socket(fileno=os.dup(int(entry))) as copy:
+                if copy.family not in (socket.AF_INET, socket.AF_INET6):
+                    continue
+                if copy.getsockname()[1] == port:
+                    yield copy
 
 
-def _open_connections(port: int) -> Iterator[str]:
-    """The lines of proc(5) `net/tcp` for established connections to `port`."""
-    local = f":{port:04X}"
-    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
-        with suppress(OSError):
-            for line in Path(table).read_text(encoding="ascii").splitlines()[1:]:
-                fields = line.split()
-                if fields[1].endswith(local) and fields[3] == "01":
-                    yield line
+def tcp_info(connection: socket.socket, size: int) -> bytes:
+    """The first `size` bytes of struct tcp_info of linux/tcp.h."""
+    return connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, size)
+
+
+def is_established(info: bytes) -> bool:
+    """Whether a `tcp_info` is that of a connection, and not of a listener or of one that ends."""
+    return info[0] == _ESTABLISHED
+
+
+def _ignore_attempts(listener: socket.socket) -> None:
+    """Have the kernel drop attempts to connect, as if each had come through a router (RFC 5082).
+
+    Closing the socket instead would reset the connections that granian has not accepted yet.
+    """
+    for level, option in _LEAST_HOPS:
+        with suppress(OSError):  # that of another family
+            listener.setsockopt(level, option, 255)

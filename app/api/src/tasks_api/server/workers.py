@@ -1,11 +1,20 @@
-"""The server: granian, with workers that wait and stop as ours do."""
+"""The server: granian, with processes that are replaced, told to stop, and end as ours do.
+
+Needed because granian ends as a whole when a worker ends twice within seconds, gives up where a process
+cannot be forked, may sleep through a signal, and leaves its workers behind when it is killed, until it
+replaces workers for as long as it takes (emmett-framework/granian#148 has what it does today).
+"""
 
 from __future__ import annotations
 
 import multiprocessing
 import os
+import select
 import signal
+import threading
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from granian.constants import HTTPModes, Interfaces
@@ -13,11 +22,15 @@ from granian.log import LogLevels, logger
 from granian.server import Server
 
 from tasks_api.config import Config
-from tasks_api.server import application, drain, parent_watch, read_timeout, signals
-from tasks_api.server.concurrency import TURNS
+from tasks_api.server import application
+from tasks_api.server.concurrency import SLOTS
+from tasks_api.server.drain import drain
+from tasks_api.server.read_timeout import BODIES
 
-# The longest request waits for its body until `read_timeout` ends it.
-_DRAIN_SECONDS = 15
+STOPS = (signal.SIGTERM, signal.SIGINT)
+
+# `drain` takes a moment, and the longest request waits for its body until `read_timeout` ends that.
+_DRAIN_SECONDS = 17
 # A worker that ended sooner than this may do so again at once, and starting one has its price.
 _SHORT_LIFE_SECONDS = 5.0
 _PAUSE_SECONDS = 0.5
@@ -26,7 +39,7 @@ MOST_WAITING = 60
 
 
 class ApiServer(Server):  # type: ignore[misc]
-    """granian with the settings of `config`, with workers that wait and stop as ours do."""
+    """granian with the settings of `config`."""
 
     def __init__(self, config: Config) -> None:
         super().__init__(
@@ -43,20 +56,15 @@ class ApiServer(Server):  # type: ignore[misc]
             log_level=LogLevels(config.log_level.lower()),
             log_access=False,
         )
-        TURNS.limit, TURNS.room = config.api_threads, MOST_WAITING
+        SLOTS.limit, SLOTS.room = config.api_threads, MOST_WAITING
         application.install()
         # Once granian has set its handlers, and before it starts workers.
-        self.on_startup(signals.obey)
+        self.on_startup(_obey)
         self._main = os.getpid()
         os.register_at_fork(after_in_child=self._begin_worker)
         # Only now: granian warns of so many threads, not knowing that few of them work at a time.
         waiting = MOST_WAITING + config.db_pool_size
         self.on_startup(lambda: setattr(self, "blocking_threads", config.api_threads + waiting))
-
-    def shutdown(self, exit_code: int = 0) -> None:
-        """Stop, once the clients know."""
-        drain.announce(self.bind_port)
-        super().shutdown(exit_code)
 
     def _serve_loop(self, *how_to_start: Any) -> None:
         """Replace workers that end, until told to stop.
@@ -92,14 +100,58 @@ class ApiServer(Server):  # type: ignore[misc]
             self.main_loop_interrupt.set()
 
     def _begin_worker(self) -> None:
-        """Prepare a worker that was just forked; the signals are held back until `obey`.
+        """Prepare a worker that was just forked; signals that stop are held back until `_obey`.
 
         Until granian sets a worker's handlers, it has those of the main process, which do nothing
         in it: a stop in that half second would wait for the whole time of draining.
         """
-        for number in signals.STOPS:
+        for number in STOPS:
             signal.signal(number, signal.SIG_DFL)
-        drain.prepare_worker()
-        signals.obey()
-        parent_watch.watch(self._main)
-        read_timeout.watch(self.bind_port)
+        _obey(lambda: drain(self.bind_port))
+        _stop_after(self._main)
+        BODIES.watch(self.bind_port)
+
+
+def _obey(first: Callable[[], None] = lambda: None) -> None:
+    """Have a new thread do `first` and call the handler, when a signal stops this process.
+
+    Python calls a handler in the main thread, when that next runs Python code. The main threads of
+    granian's processes wait without end; a signal that comes just before they do, or that the kernel
+    hands to another thread, does not wake them.
+
+    The calling thread, those it starts later, and the processes it forks hold the signals back from
+    now on: call this again in each of these. Without a handler a signal ends the process.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
+
+    def work() -> None:
+        number = signal.sigwait(STOPS)
+        handler = signal.getsignal(number)
+        if not callable(handler):
+            os._exit(128 + number)
+        try:
+            first()
+        finally:
+            handler(number, None)
+
+    threading.Thread(target=work, name="signals", daemon=True).start()
+
+
+def _stop_after(parent: int) -> None:
+    """Have this process stop, as by SIGTERM, once the process `parent`, which forked it, is gone.
+
+    One that was killed, because memory ran out for example, says nothing to its workers. They would go
+    on and hold the port, with nobody to replace or stop them, beside those of the next start.
+    """
+    ended = None
+    with suppress(OSError):  # gone, or a kernel before 5.3
+        ended = os.pidfd_open(parent)
+    if os.getppid() != parent:
+        os._exit(1)
+
+    def work(process: int) -> None:
+        select.select([process], [], [])
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    if ended is not None:
+        threading.Thread(target=work, args=(ended,), name="parent watch", daemon=True).start()

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from tasks_api.errors import RETRY_LATER, ApiError
-from tasks_api.server.concurrency import TURNS, NoRoom
+from tasks_api.server.concurrency import SLOTS, TooManyWaiting
 
 _SOON_SECONDS = 0.05
 
@@ -61,7 +61,7 @@ class Rows:
                 row = self._rows[task_id] = _Row()
             if row.changes < self._most:
                 row.changes += 1
-            elif len(row.waiting) < TURNS.room // 2:  # the rest is for who waits for something else
+            elif len(row.waiting) < SLOTS.room // 2:  # the rest is for who waits for something else
                 turn = threading.Lock()
                 turn.acquire()
                 row.waiting.append(turn)
@@ -86,10 +86,10 @@ class Rows:
         if self._is_released(row, turn, _SOON_SECONDS):
             return
         try:
-            with TURNS.waiting():
+            with SLOTS.waiting():
                 if self._is_released(row, turn, self._patience):
                     return
-        except NoRoom:
+        except TooManyWaiting:
             pass
         with self._lock:
             if turn not in row.waiting:
