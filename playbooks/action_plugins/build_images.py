@@ -17,8 +17,8 @@ from typing import Any
 
 from ansible.utils.display import Display
 from stackwright import layout
-from stackwright.environment_action import EnvironmentAction
-from stackwright.images.base_images import build_steps, stand_ins
+from stackwright.actions.environment_action import EnvironmentAction
+from stackwright.images.references import build_steps, stand_ins
 from stackwright.images.sbom.packages import SbomError
 from stackwright.images.sbom.write import write_missing_sboms
 from stackwright.runtimes.compose.engine import SilentEngineError

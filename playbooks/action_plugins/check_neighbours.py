@@ -18,7 +18,7 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.parsing.vault import AnsibleVaultError
 from ansible.vars.manager import VariableManager
 from stackwright import layout
-from stackwright.environment_action import EnvironmentAction
+from stackwright.actions.environment_action import EnvironmentAction
 from stackwright.settings.conflicts import Claims, claims_of, conflicts
 from stackwright.settings.problems import RefusedError
 

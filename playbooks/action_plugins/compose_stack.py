@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from stackwright.environment_action import EnvironmentAction
+from stackwright.actions.environment_action import EnvironmentAction
 from stackwright.settings.templating import plain
 
 

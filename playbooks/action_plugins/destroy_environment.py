@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from stackwright import layout
-from stackwright.environment_action import EnvironmentAction
+from stackwright.actions.environment_action import EnvironmentAction
 from stackwright.output.hosts import Host
 from stackwright.output.run_lock import THIS_RUN
 from stackwright.runtimes.belongings import DATA, KINDS, Belongings, Names

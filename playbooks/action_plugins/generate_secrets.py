@@ -13,7 +13,7 @@ from typing import Any
 
 from ansible.errors import AnsibleError
 from stackwright import layout
-from stackwright.environment_action import EnvironmentAction
+from stackwright.actions.environment_action import EnvironmentAction
 from stackwright.secrets.vault import SecretVault, former_variable, missing_secrets
 from stackwright.settings.resolve import check_name, environment_of
 from stackwright.settings.schema import Setting

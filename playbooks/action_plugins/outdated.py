@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from stackwright import layout
-from stackwright.environment_action import EnvironmentAction
-from stackwright.images.base_images import stand_ins
+from stackwright.actions.environment_action import EnvironmentAction
 from stackwright.images.licences_page import LOCKS
 from stackwright.images.outdated import debian_lines, image_lines, python_lines
+from stackwright.images.references import stand_ins
 
 
 class ActionModule(EnvironmentAction):

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from stackwright import layout
-from stackwright.environment_action import EnvironmentAction
+from stackwright.actions.environment_action import EnvironmentAction
 from stackwright.images.registry import (
     RegistryError,
     current_digest,

@@ -4,8 +4,8 @@ Settings are checked first; files are rendered in memory, checked as Compose fil
 ``stack_output_dir`` all together or not at all. Files edited by hand since the last rendering are named and refused
 unless ``render_overwrite_edits`` is true. Check mode and ``--diff`` are complete, with secrets masked.
 Takes no arguments. Returns ``changed``, ``diff``, ``lines``, and ``plan``: runtime and base images with the reasons.
-Gives the fact ``_stack`` (see stackwright.stack_facts) where the files are there now, so that the plays after it in the
-same run need not resolve, render and compare again.
+Gives the fact ``_stack`` (see stackwright.actions.stack_facts) where the files are there now, so that the plays after
+it in the same run need not resolve, render and compare again.
 """
 
 from __future__ import annotations
@@ -15,17 +15,16 @@ from pathlib import Path
 from typing import Any
 
 from stackwright import layout
-from stackwright.environment_action import EnvironmentAction
+from stackwright.actions.environment_action import EnvironmentAction
+from stackwright.actions.stack_facts import caveats, current_facts, found_facts, secret_variables
 from stackwright.output.apply import ApplyResult
 from stackwright.output.hosts import Host
-from stackwright.rendering.compose_file import check_schema, check_with_compose
-from stackwright.rendering.hardening import check_protections
+from stackwright.rendering.compose_file import check_protections, check_schema, check_with_compose
 from stackwright.rendering.prepare import Prepared, make_choices, prepare
 from stackwright.rendering.templates import compile_templates
 from stackwright.runtimes.compose.engine import Engine
 from stackwright.settings.catalogue import start_order
 from stackwright.settings.problems import Problem, RefusedError
-from stackwright.stack_facts import caveats, current_facts, found_facts, secret_variables
 
 # Ansible loads a plugin once, then forks a process per host.
 compile_templates()

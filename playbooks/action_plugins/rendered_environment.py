@@ -3,7 +3,7 @@
 Arguments: ``current`` (default true) refuses an environment whose files are not what its settings render to now, so
 that nothing runs that was not validated. With false only the manifest is read, so that a running environment can be
 looked at and stopped whatever became of its settings. ``exclusive`` (default: as ``current``) waits for other runs.
-See stackwright.stack_facts for the fact; render_environment gives it, too, to the plays after it in the same run.
+See stackwright.actions.stack_facts for the fact; render_environment gives it, too, to later plays of the same run.
 When current, fails where the environment is for an engine that does not answer.
 """
 
@@ -14,17 +14,17 @@ from pathlib import Path
 from typing import Any
 
 from stackwright import layout
-from stackwright.environment_action import EnvironmentAction
-from stackwright.output.manifest import MANIFEST, RECORD_TYPES
-from stackwright.rendering.prepare import Prepared, prepare
-from stackwright.settings.resolve import environment_of
-from stackwright.stack_facts import (
+from stackwright.actions.environment_action import EnvironmentAction
+from stackwright.actions.stack_facts import (
     caveats,
     current_facts,
     found_facts,
     secret_variables,
     unknown,
 )
+from stackwright.output.manifest import MANIFEST, RECORD_TYPES
+from stackwright.rendering.prepare import Prepared, prepare
+from stackwright.settings.resolve import environment_of
 
 
 class ActionModule(EnvironmentAction):

@@ -14,7 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from stackwright.environment_action import EnvironmentAction
+from stackwright.actions.environment_action import EnvironmentAction
 from stackwright.output.write import make_folder, replace_file
 from stackwright.secrets.masking import Masker
 from stackwright.settings.templating import plain

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from stackwright.images.base_images import stand_ins
+from stackwright.images.references import stand_ins
 
 from tests.stack.containers import build_stand_ins
 

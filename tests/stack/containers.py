@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from stackwright.images.base_images import stand_ins
+from stackwright.images.references import stand_ins
 from stackwright.runtimes.compose.engine import probe_engine
 
 PROJECT = Path(__file__).parents[2]

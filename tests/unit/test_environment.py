@@ -11,8 +11,7 @@ import pytest
 from stackwright import layout
 from stackwright.environment import Environment, environment_of
 from stackwright.images.references import Image, service_images
-from stackwright.rendering.compose_file import check_schema
-from stackwright.rendering.hardening import unprotected
+from stackwright.rendering.compose_file import check_schema, unprotected
 from stackwright.rendering.prepare import template_context
 from stackwright.rendering.templates import render_tree
 from stackwright.service import Published

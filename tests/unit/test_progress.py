@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from stackwright.images.base_images import build_steps
+from stackwright.images.references import build_steps
 
 PROJECT = Path(__file__).parents[2]
 PROGRESS = PROJECT / "playbooks/module_utils/stackwright/progress.py"

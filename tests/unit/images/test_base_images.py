@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from stackwright.images.base_images import (
+from stackwright.images.references import (
     choose_base_images,
     official,
     registry_answers,

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from stackwright.images.engine_images import engine_images, images_present
+from stackwright.images.references import engine_images, images_present
 from stackwright.runtimes.compose import engine
 from stackwright.runtimes.compose.engine import SilentEngineError
 

@@ -11,9 +11,14 @@ from typing import Any
 import pytest
 from compose_lint.cli import main as compose_lint
 from stackwright.images.references import service_images
-from stackwright.rendering.compose_file import ComposeFileError, check_schema
+from stackwright.rendering.compose_file import (
+    PROTECTIONS,
+    ComposeFileError,
+    check_protections,
+    check_schema,
+    unprotected,
+)
 from stackwright.rendering.files import RenderedFile
-from stackwright.rendering.hardening import PROTECTIONS, check_protections, unprotected
 from stackwright.rendering.prepare import template_context
 from stackwright.rendering.templates import render_tree
 

@@ -8,8 +8,7 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
-from stackwright.diagnosis.ports import PortOwner
-from stackwright.runtimes.port_users import is_foreign, port_users
+from stackwright.diagnosis.ports import PortOwner, is_foreign, port_users
 from stackwright.secrets.masking import MASK, Masker
 from stackwright.verification import external_check
 from stackwright.verification.external_check import Port, check, check_ports, looked_up, ports_of

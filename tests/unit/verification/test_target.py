@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 from stackwright import layout
+from stackwright.actions.stack_facts import current_facts, found_facts
 from stackwright.environment import environment_of
 from stackwright.images.references import service_images
 from stackwright.settings.schema import load_schema
-from stackwright.stack_facts import current_facts, found_facts
 from stackwright.verification.target import Target, target_from, target_of
 
 from tests.support.resolving import dev_values

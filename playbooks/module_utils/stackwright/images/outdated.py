@@ -19,7 +19,7 @@ from packaging.utils import canonicalize_name
 from ..runtimes.compose.engine import SilentEngineError
 from ..system import CommandError, run_checked
 from .content_hash import locked
-from .engine_images import engine_images
+from .references import engine_images
 from .registry import RegistryError, current_digest, registry_images
 
 INDEX_SECONDS = 120

@@ -16,7 +16,7 @@ from urllib.error import HTTPError
 from urllib.parse import urlencode
 from urllib.request import Request, parse_http_list, parse_keqv_list, urlopen
 
-from .base_images import KINDS
+from .references import KINDS
 
 DOCKER_HUB = "registry-1.docker.io"
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")

@@ -15,14 +15,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ..images.base_images import registry_answers
-from ..images.engine_images import engine_images, images_present
+from ..diagnosis.ports import port_users
+from ..images.references import engine_images, images_present, registry_answers
 from ..images.sbom.packages import packages_of
 from ..rendering.files import RenderedFile
 from ..runtimes.belongings import Names, find_belongings, remove_belongings
 from ..runtimes.compose.engine import probe_engine
 from ..runtimes.compose.project import NotReadyError, get_ready, stop
-from ..runtimes.port_users import port_users
 from ..runtimes.running import find_environment
 from .apply import apply_tree
 from .manifest import read_record

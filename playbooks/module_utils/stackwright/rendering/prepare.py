@@ -11,9 +11,15 @@ from typing import Any
 
 from .. import layout
 from ..environment import Environment, environment_of
-from ..images.base_images import FOLDER, choose_base_images, stand_ins, used_kinds
 from ..images.content_hash import input_files
-from ..images.references import Image, service_images
+from ..images.references import (
+    FOLDER,
+    Image,
+    choose_base_images,
+    service_images,
+    stand_ins,
+    used_kinds,
+)
 from ..output.hosts import Host
 from ..runtimes.base import choose_remote_runtime, choose_runtime
 from ..runtimes.compose.engine import Engine

@@ -10,9 +10,8 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any
 
-from ..secrets.advice import replacing, vault_of
 from .catalogue import setting_of, volume_names
-from .problems import Problem
+from .problems import Problem, replacing, vault_of
 
 OWN_NAME = ("stack_project", "stack_network", "stack_output_dir")
 

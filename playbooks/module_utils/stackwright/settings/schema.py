@@ -15,9 +15,8 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from .. import layout
-from ..secrets.advice import vault_of
 from .defaults import DefaultsFile, first_sentence, read_defaults
-from .problems import Problem
+from .problems import Problem, vault_of
 
 OWN_KEYWORDS = {"unit", "allowed", "secret", "private", "each"}
 # Bounds of a size that is written with a unit, such as 256m: see ``validation``.

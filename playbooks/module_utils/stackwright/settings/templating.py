@@ -8,8 +8,7 @@ from typing import Any
 from ansible.errors import AnsibleError
 from ansible.template import Templar
 
-from ..secrets.advice import generating
-from .problems import Problem
+from .problems import Problem, generating
 from .schema import Setting
 from .sources import Sources
 from .validation import coerce_command_line

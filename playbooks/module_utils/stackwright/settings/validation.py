@@ -11,8 +11,7 @@ from typing import Any
 from jsonschema import Draft202012Validator, validators
 from jsonschema.exceptions import UnknownType, ValidationError
 
-from ..secrets.advice import generating, replacing
-from .problems import Problem
+from .problems import Problem, generating, replacing
 from .schema import Setting
 from .sources import Sources
 

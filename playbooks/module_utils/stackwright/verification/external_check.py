@@ -92,7 +92,7 @@ def check_ports(
         name: the host as people know it.
         address: where to connect.
         ports: what is to be seen there.
-        users: tells who has ports of the host, see port_users; asked only about those that should be closed.
+        users: tells who has ports of the host, see diagnosis.ports; asked only about those that should be closed.
         control: a port that has to answer if the host can be reached at all; 0: none.
     """
     with ThreadPoolExecutor(max_workers=8) as pool:

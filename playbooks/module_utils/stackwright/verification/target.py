@@ -51,7 +51,7 @@ class Target:
     """A running environment. Command lines are argv lists; times are seconds.
 
     ``address_command`` prints words that tell this environment's open ports from others', see
-    ``port_users.is_foreign``. Without any words every open port is ours.
+    ``diagnosis.ports.is_foreign``. Without any words every open port is ours.
 
     ``token``, which is in ``token_file``, is sent with every request, where the API asks for one; with ``public_reads``
     tasks may be read without it.
@@ -87,7 +87,7 @@ class Target:
 
 
 def target_of(stack: Mapping[str, Any], seed_tasks: Sequence[Mapping[str, Any]]) -> Target:
-    """The target that a rendered environment is, by the fact ``_stack`` (see stack_facts)."""
+    """The target that a rendered environment is, by the fact ``_stack`` (see actions.stack_facts)."""
     access, settings = stack["access"], stack["settings"]
     return Target(
         environment=stack["environment"],

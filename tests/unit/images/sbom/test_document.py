@@ -6,8 +6,8 @@ import json
 
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
-from stackwright.images.sbom.document import ImageFacts, document_of
 from stackwright.images.sbom.packages import Package
+from stackwright.images.sbom.write import ImageFacts, document_of
 
 IMAGE = ImageFacts(
     "shop-api-web:0123456789ab", f"sha256:{'ab' * 32}", "2026-01-31T12:00:00.123456789Z"

@@ -6,8 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ...secrets.advice import generating, hiding, replacing
-from ..problems import Problem
+from ..problems import Problem, generating, hiding, replacing
 from ..schema import Setting
 from ..sources import Sources
 

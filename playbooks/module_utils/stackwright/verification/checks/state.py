@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 import socket
 
-from ...diagnosis.ports import port_owner
-from ...runtimes.port_users import is_foreign
+from ...diagnosis.ports import is_foreign, port_owner
 from ...system import OutOfTimeError
 from ..client import Response, UnreachableError
 from ..context import Context

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from stackwright.environment_action import EnvironmentAction
+from stackwright.actions.environment_action import EnvironmentAction
 
 
 class Action(EnvironmentAction):

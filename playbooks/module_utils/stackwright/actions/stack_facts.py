@@ -14,11 +14,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .environment import Environment
-from .layout import Place
-from .rendering.templates import CA_BUNDLE
-from .runtimes.base import RUNTIMES, from_here
-from .settings.schema import Setting
+from ..environment import Environment
+from ..layout import Place
+from ..rendering.templates import CA_BUNDLE
+from ..runtimes.base import RUNTIMES, from_here
+from ..settings.schema import Setting
 
 
 def unknown(environment: str, seen: Mapping[str, Any]) -> str:

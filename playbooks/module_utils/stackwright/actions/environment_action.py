@@ -15,20 +15,20 @@ from ansible.template import Templar
 from ansible.utils.display import Display
 from ansible.utils.vars import load_extra_vars
 
-from . import layout
-from .output.hosts import Host, HostError, RemoteHost, address_of, is_remote
-from .output.manifest import TreeError
-from .output.run_lock import THIS_RUN, Holder, RunLockError
-from .rendering.compose_file import ComposeFileError
-from .rendering.templates import RenderError
+from .. import layout
+from ..output.hosts import Host, HostError, RemoteHost, address_of, is_remote
+from ..output.manifest import TreeError
+from ..output.run_lock import THIS_RUN, Holder, RunLockError
+from ..rendering.compose_file import ComposeFileError
+from ..rendering.templates import RenderError
+from ..runtimes.compose.engine import SilentEngineError
+from ..runtimes.embedded.folder import EmbeddedError
+from ..runtimes.embedded.processes import UnprivilegedError
+from ..secrets.masking import Masker
+from ..settings.problems import Problem, RefusedError
+from ..settings.resolve import Resolution, look_at_environment, made_of
+from ..settings.schema import Setting, load_schema
 from .run_memory import MEMORY
-from .runtimes.compose.engine import SilentEngineError
-from .runtimes.embedded.folder import EmbeddedError
-from .runtimes.embedded.processes import UnprivilegedError
-from .secrets.masking import Masker
-from .settings.problems import Problem, RefusedError
-from .settings.resolve import Resolution, look_at_environment, made_of
-from .settings.schema import Setting, load_schema
 
 CONNECTION_VARIABLES = (
     "inventory_hostname", "ansible_host", "ansible_port", "ansible_connection",

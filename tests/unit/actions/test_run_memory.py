@@ -7,7 +7,7 @@ import resource
 from collections.abc import Callable
 
 import pytest
-from stackwright.run_memory import RunMemory
+from stackwright.actions.run_memory import RunMemory
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""What the action plugins share: the host and settings of an environment, and what a run remembers of it."""
