@@ -1,4 +1,4 @@
-"""Action plugin ``outdated``: what is behind, as ``lines``. Takes no arguments; never fails for want of a network."""
+"""Action plugin ``outdated``: what is behind, as ``lines``. Takes no arguments; a missing network is no failure of it."""
 
 from __future__ import annotations
 

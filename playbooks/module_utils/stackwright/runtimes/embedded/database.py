@@ -133,7 +133,7 @@ def _take_over(data: Path, uid: int | None) -> None:
 
 
 def _set_owner_password(program: Program, data: Path, tools: Path, prefix: Sequence[str]) -> None:
-    """Let the owner in with the password of now: without a server, for that would ask for the one of before.
+    """Give the owner its present password, without a server, which would ask for the former one.
 
     The statement goes through a pipe, and no failure of it is logged with its text.
     """
