@@ -63,7 +63,7 @@ class Naive:
 def link(redis_server: RedisServer, redis: Redis, monkeypatch: pytest.MonkeyPatch) -> RedisLink:
     """Return a connection to Redis that has patience: schedules, not clocks, decide here."""
     monkeypatch.setattr("tasks_api.cache.redis.TIMEOUT_SECONDS", 10)
-    return RedisLink(Config("", redis_host="127.0.0.1", redis_port=redis_server.port))
+    return RedisLink(Config(db_password="", redis_host="127.0.0.1", redis_port=redis_server.port))
 
 
 def search(

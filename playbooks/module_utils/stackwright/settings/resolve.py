@@ -34,7 +34,7 @@ from .validation import (
 MAGIC = {
     "group_names", "groups", "hostvars", "inventory_dir", "inventory_file", "inventory_hostname",
     "inventory_hostname_short", "omit", "play_hosts", "playbook_dir", "role_names", "role_name", "role_path",
-    "vars", "environment",
+    "vars", "environment", "discovered_interpreter_python",
 }  # fmt: skip
 WORD = re.compile(r"\w+")
 
