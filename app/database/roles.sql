@@ -1,6 +1,7 @@
 -- What the roles of the database may do: run by `roles`, as the owner, in one transaction, at every start. The names are
 -- variables; a role is skipped where its name is empty, and the application's where it is the owner's own.
 --   app      rows of the two tables that the API works with, and the functions of its queries: no table can be changed
+--            where :schema is own, instead of that a schema of its own name, in which it makes what it likes
 --   backup   reads everything (pg_read_all_data)
 --   monitor  reads the server's figures (pg_monitor), no table
 -- Limits a session may change for itself; they end what was forgotten, not what is malicious. The listening connection
@@ -86,7 +87,12 @@ SELECT format('REVOKE ALL ON ALL %s IN SCHEMA public FROM %I', kind, name)
 FROM wanted, unnest('{TABLES,SEQUENCES,FUNCTIONS}'::text[]) AS kind \gexec
 SELECT format('GRANT SELECT, INSERT, UPDATE, DELETE ON tasks, idempotency_keys TO %I', name)
 FROM wanted
-WHERE name = :'app' \gexec
+WHERE name = :'app' AND :'schema' <> 'own' \gexec
+-- Found first by the default search_path, "$user", public.
+SELECT format('CREATE SCHEMA IF NOT EXISTS %I AUTHORIZATION %I', name, name)
+FROM wanted
+WHERE name = :'app' AND :'schema' = 'own' \gexec
 SELECT format('GRANT EXECUTE ON FUNCTION %s TO %I', pg_proc.oid::regprocedure, name)
 FROM wanted, pg_proc
-WHERE name IN (:'app', :'backup') AND pronamespace = 'public'::regnamespace AND proname LIKE 'tasks\_%' \gexec
+WHERE (name = :'backup' OR name = :'app' AND :'schema' <> 'own')
+AND pronamespace = 'public'::regnamespace AND proname LIKE 'tasks\_%' \gexec

@@ -51,7 +51,10 @@ def summary_lines(stack: Mapping[str, Any], proven: Mapping[str, Any], seconds: 
     authority = os.path.relpath(f"{stack['report_dir']}/edge-ca.crt")
     trust = f" --cacert {authority}" if access.get("private_ca") else ""
     here = stack["from_here"]
-    bearer = "" if stack["settings"]["api_public_reads"] else " -H 'Authorization: Bearer …'"
+    settings = stack["settings"]
+    own = settings["app_kind"] == "own"
+    path = settings["app_health_path"] if own else "/tasks"
+    bearer = "" if settings["api_public_reads"] else " -H 'Authorization: Bearer …'"
     services = [f"{name} {version}" for name, version in proven["services"].items()]
     which = "" if stack["environment"] == "dev" else f" ENV={stack['environment']}"
     rows = {
@@ -59,10 +62,14 @@ def summary_lines(stack: Mapping[str, Any], proven: Mapping[str, Any], seconds: 
         "url": here["url"] + (f" after {here['tunnel']}" if here["tunnel"] else ""),
         "runtime": stack["runtime"] + (f" ({stack['reason']})" if stack.get("reason") else ""),
         "services": ", ".join(services),
-        "tasks": f"{proven['seeded_tasks']} seeded tasks found",
+        **(
+            {"application": settings["app_folder"]}
+            if own
+            else {"tasks": f"{proven['seeded_tasks']} seeded tasks found"}
+        ),
         "proofs": proofs_line(proven["proofs"]),
         "seconds": seconds,
-        "next": f"curl{trust}{here['options']}{bearer} {here['url']}/tasks"
+        "next": f"curl{trust}{here['options']}{bearer} {here['url']}{path}"
         + "".join(f"   make {target}{which}" for target in ("status", "logs", "down")),
     }
     head = f"Environment {stack['environment']} is up and verified"

@@ -21,6 +21,7 @@ short_description: Prove that a running environment keeps its promises
 description:
   - Runs on the host of the environment and proves, in this order, health, versions, schema, seed tasks, cache, create,
     update and delete with the invalidation each must cause, TTL and content of the cached list, and closed ports.
+  - Of another application than the tasks API it proves health, versions, what app_checks declares, and closed ports.
   - Knows nothing about the runtime. How to run SQL and redis-cli and where logs are comes in as argument lists.
   - Removes the tasks it creates, also after a failed proof, and those of an earlier verification that was killed.
   - The action plugin of the same name looks from outside, too, and writes the report.

@@ -262,3 +262,22 @@ def test_the_server_logs_no_password_and_no_verifier_even_when_it_logs_every_sta
     for secret in (APP, BACKUP, MONITOR, PASSWORD):
         assert secret.strip() not in cluster.server.log
     assert not re.search(r"SCRAM-SHA-256\$", cluster.server.log)
+
+
+def test_another_application_has_a_schema_of_its_own_and_no_tasks(cluster: Cluster) -> None:
+    assert cluster.run("roles", **cluster.names(DB_APP_SCHEMA="own")).returncode == 0
+    try:
+        cluster.ask("CREATE TABLE IF NOT EXISTS own (id int)")
+        assert cluster.owner("SELECT count(*) FROM tasks_app.own") == 0
+        assert cluster.ask("SELECT count(*) FROM tasks_app.own", "tasks_backup", BACKUP) == 0
+        for statement in (
+            "SELECT FROM tasks",
+            "SELECT tasks_plain('')",
+            "CREATE TABLE public.own (id int)",
+            "CREATE SCHEMA more",
+        ):
+            with pytest.raises(REFUSED):
+                cluster.ask(statement)
+    finally:
+        assert cluster.run("roles", **cluster.names()).returncode == 0
+    assert cluster.ask("SELECT count(*) FROM tasks") == 3

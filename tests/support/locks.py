@@ -15,9 +15,10 @@ CONTROL = ROOT / "requirements.txt"
 DEVELOPMENT = ROOT / "requirements-dev.txt"
 PEERS = ROOT / "bench/peers/requirements.txt"
 API = ROOT / "app/api/requirements.txt"
+NOTES = ROOT / "tests/applications/notes/requirements.txt"
 API_BUILD = ROOT / "app/api/requirements-build.txt"
 POSTGRES = ROOT / "app/base/postgres/requirements.txt"
-ALL = (CONTROL, DEVELOPMENT, PEERS, API, API_BUILD, POSTGRES)
+ALL = (CONTROL, DEVELOPMENT, PEERS, API, API_BUILD, POSTGRES, NOTES)
 
 
 @dataclass(frozen=True)

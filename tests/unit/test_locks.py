@@ -26,7 +26,7 @@ def test_every_pin_has_one_version_and_hashes(lock: Path) -> None:
 
 def test_a_package_has_the_same_version_and_hashes_in_every_lock_of_the_project() -> None:
     seen: dict[str, locks.Pin] = {}
-    for lock in (locks.DEVELOPMENT, locks.CONTROL, locks.API, locks.POSTGRES):
+    for lock in (locks.DEVELOPMENT, locks.CONTROL, locks.API, locks.POSTGRES, locks.NOTES):
         for name, pin in locks.pins(lock).items():
             first = seen.setdefault(name, pin)
             assert (pin.version, pin.hashes) == (first.version, first.hashes), (

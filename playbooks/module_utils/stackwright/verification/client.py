@@ -117,13 +117,15 @@ class Api:
         body: object = None,
         headers: Mapping[str, str] | None = None,
     ) -> Response:
-        """Send one request. Raises UnreachableError."""
+        """Send one request; a ``body`` is JSON unless it is bytes. Raises UnreachableError."""
         seconds = self.deadline.bound(_SECONDS_PER_REQUEST)
         request = f"{method} {path}"
         connection = self._transport.connection(self._url, seconds)
         sent = {**self._headers, **(headers or {})}
         payload = None
-        if body is not None:
+        if isinstance(body, bytes):
+            payload = body
+        elif body is not None:
             payload = json.dumps(body).encode()
             sent["Content-Type"] = "application/json"
         try:

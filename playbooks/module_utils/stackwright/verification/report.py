@@ -99,10 +99,14 @@ def result_of(name: str, check: Callable[[], Finding]) -> tuple[Result, CheckFai
 
 @dataclass(frozen=True)
 class Outcome:
-    """A whole verification. ``message`` explains the check that failed, empty if none did."""
+    """A whole verification.
+
+    ``application`` is the folder of what was verified; ``message`` explains the check that failed, empty if none did.
+    """
 
     environment: str
     runtime: str
+    application: str
     started: str
     seconds: float
     proofs: list[Result]
@@ -117,7 +121,7 @@ class Outcome:
         return not self.message
 
     def as_json(self) -> dict[str, Any]:
-        """The report: environment, runtime, started (ISO 8601, UTC), seconds, ok, proofs, services."""
+        """The report: environment, runtime, application, started (ISO 8601, UTC), seconds, ok, proofs, services."""
         return {"ok": self.ok, **asdict(self)}
 
 

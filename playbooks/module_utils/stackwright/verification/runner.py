@@ -16,12 +16,14 @@ from ..diagnosis.match import diagnose
 from ..secrets.masking import Masker
 from ..system import Deadline, OutOfTimeError, lock_folder, run
 from . import tasks
-from .checks import access, cache, seed, state
+from .checks import access, application, cache, seed, state
 from .context import Context
 from .report import API, CheckFailed, Finding, Outcome, Result, result_of
 from .target import Target
 
-CHECKS: tuple[tuple[str, Callable[[Context], Finding]], ...] = (
+Check = tuple[str, Callable[[Context], Finding]]
+# Of the tasks API.
+CHECKS: tuple[Check, ...] = (
     ("health", state.health),
     ("versions", state.versions),
     ("schema", state.schema),
@@ -38,6 +40,8 @@ CHECKS: tuple[tuple[str, Callable[[Context], Finding]], ...] = (
 )
 _CLEANUP_SECONDS = 20.0
 _LOG_SECONDS = 5.0
+# Whatever the application is; those that it declares come before them.
+_LAST = ("tokens", "edge", "ports")
 _LOG_LINES = 20
 _ABOUT_RUNNING = ("health", "versions", "schema")
 
@@ -55,6 +59,7 @@ def verify(target: Target, folder: Path, masker: Masker) -> Outcome:
     """
     started, clock = datetime.now(UTC), time.monotonic()
     context = Context(target, Deadline(target.deadline), mark_of(folder))
+    own = target.application.own
     results: list[Result] = []
     leftovers: list[str] = []
     failed: CheckFailed | None
@@ -66,7 +71,7 @@ def verify(target: Target, folder: Path, masker: Masker) -> Outcome:
             try:
                 failed = _run_all(context, results)
             finally:
-                if any(result.name == "schema" and result.ok for result in results):
+                if any(result.name == "schema" and result.ok for result in results) and not own:
                     context.set_deadline(Deadline(_CLEANUP_SECONDS))
                     leftovers = tasks.remove_all(context)
     except TimeoutError:
@@ -76,6 +81,7 @@ def verify(target: Target, folder: Path, masker: Masker) -> Outcome:
     return Outcome(
         environment=target.environment,
         runtime=target.runtime,
+        application=target.application.folder,
         started=started.isoformat(timespec="seconds"),
         seconds=round(time.monotonic() - clock, 2),
         proofs=[result.masked(masker) for result in results],
@@ -92,13 +98,27 @@ def mark_of(folder: Path) -> str:
     return hashlib.sha256(place.encode()).hexdigest()[:12]
 
 
+def checks_of(target: Target) -> list[Check]:
+    """The checks of a target in their order; those of the tasks API are not for another application."""
+    asked = target.application
+    first = [one for one in CHECKS if one[0] not in _LAST]
+    if asked.own:
+        first = [("health", application.health), ("versions", state.versions)]
+    declared: list[Check] = [
+        (one.name, partial(application.declared, check=one)) for one in asked.checks
+    ]
+    if asked.own and not declared:
+        declared = [("declared", application.undeclared)]
+    absent = {"edge": not target.edge, "tokens": asked.own or not target.token}
+    last = [one for one in CHECKS if one[0] in _LAST and not absent.get(one[0])]
+    return [*first, *declared, *last]
+
+
 def _run_all(context: Context, results: list[Result]) -> CheckFailed | None:
     """Append a Result for each check, the last of them for the first that fails, whose reason is returned."""
-    target = context.target
-    for name, check in CHECKS:
-        if (name == "edge" and not target.edge) or (name == "tokens" and not target.token):
-            continue
-        if name == "seed":  # leftovers of a killed verification would be in the way from here on
+    for name, check in checks_of(context.target):
+        if check is seed.seed:
+            # Leftovers of a killed verification would be in the way from here on.
             tasks.remove_all(context)
         result, failed = result_of(name, partial(_in_time, context, name, check))
         results.append(result)

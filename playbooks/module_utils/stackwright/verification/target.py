@@ -47,6 +47,33 @@ class Edge:
 
 
 @dataclass(frozen=True)
+class DeclaredCheck:
+    """A request to the application and what it has to answer, as the setting app_checks says.
+
+    ``body`` and ``json`` are plain data; None: not sent, not looked at. ``text`` is looked at unless it is empty.
+    """
+
+    name: str
+    path: str
+    method: str = "GET"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: Any = None
+    status: int = 200
+    json: Any = None
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class Application:
+    """What is asked for its proofs: the tasks API, or another one (``own``) that promises its health and ``checks``."""
+
+    folder: str = "app/api"
+    own: bool = False
+    health_path: str = "/livez"
+    checks: Sequence[DeclaredCheck] = ()
+
+
+@dataclass(frozen=True)
 class Target:
     """A running environment. Command lines are argv lists; times are seconds.
 
@@ -80,6 +107,7 @@ class Target:
     public_reads: bool = True
     folder: str = ""
     published: Sequence[Mapping[str, Any]] = ()
+    application: Application = Application()
 
     def service(self, role: str) -> str:
         """The service that plays ``role``; a service's name stands for itself."""
@@ -89,6 +117,7 @@ class Target:
 def target_of(stack: Mapping[str, Any], seed_tasks: Sequence[Mapping[str, Any]]) -> Target:
     """The target that a rendered environment is, by the fact ``_stack`` (see actions.stack_facts)."""
     access, settings = stack["access"], stack["settings"]
+    own = settings["app_kind"] == "own"
     return Target(
         environment=stack["environment"],
         runtime=stack["runtime"],
@@ -96,7 +125,10 @@ def target_of(stack: Mapping[str, Any], seed_tasks: Sequence[Mapping[str, Any]])
         base_url=access["url"],
         sql_command=access["sql"],
         redis_command=access["redis"],
-        expected_services=access["versions"],
+        # Another application need not tell its version as the tasks API does.
+        expected_services={
+            name: words for name, words in access["versions"].items() if words or not own
+        },
         log_commands=stack["logs"],
         published=access["published"],
         closed_ports=[ClosedPort("127.0.0.1", **port) for port in access["closed_ports"]],
@@ -107,6 +139,12 @@ def target_of(stack: Mapping[str, Any], seed_tasks: Sequence[Mapping[str, Any]])
         seed_tasks=[SeedTask(**task) for task in seed_tasks],
         cache_ttl=settings["cache_ttl_seconds"],
         health_wait=settings["stack_verify_timeout_seconds"],
+        application=Application(
+            folder=settings["app_folder"],
+            own=own,
+            health_path=settings["app_health_path"],
+            checks=[DeclaredCheck(**check) for check in settings["app_checks"]],
+        ),
     )
 
 
@@ -116,5 +154,11 @@ def target_from(plain: Mapping[str, Any]) -> Target:
         "closed_ports": [ClosedPort(**port) for port in plain["closed_ports"]],
         "edge": Edge(**plain["edge"]) if plain["edge"] else None,
         "seed_tasks": [SeedTask(**task) for task in plain["seed_tasks"]],
+        "application": Application(
+            **{
+                **plain["application"],
+                "checks": [DeclaredCheck(**one) for one in plain["application"]["checks"]],
+            }
+        ),
     }
     return Target(**{**plain, **parts})

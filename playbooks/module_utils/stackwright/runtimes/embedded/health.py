@@ -24,7 +24,9 @@ _LOG_LINES = 15
 
 def probe(program: Program) -> str:
     """What keeps the program from being healthy; empty when it is."""
-    return {"postgres": _postgres, "redis": _redis, "http": _http}[program.probe](program.port)
+    if program.probe == "http":
+        return _http(program.port, program.health_path)
+    return {"postgres": _postgres, "redis": _redis}[program.probe](program.port)
 
 
 def _postgres(port: int) -> str:
@@ -47,12 +49,12 @@ def _redis(port: int) -> str:
     return f"PING: {wrong[0].decode('utf-8', 'replace').strip() or 'no answer'}" if wrong else ""
 
 
-def _http(port: int) -> str:
+def _http(port: int, path: str) -> str:
     try:
-        status, _ = _get(port, "/livez")
+        status, _ = _get(port, path)
     except (OSError, http.client.HTTPException) as error:
-        return f"GET /livez: {error}"
-    return "" if status == 200 else f"GET /livez: {status}"
+        return f"GET {path}: {error}"
+    return "" if status == 200 else f"GET {path}: {status}"
 
 
 def _get(port: int, path: str) -> tuple[int, bytes]:
@@ -175,12 +177,12 @@ def status(folder: Folder) -> list[Row]:
 def _row(folder: Folder, program: Program, info: ProcessInfo | None) -> Row:
     if info is None or not info.occupies:
         return Row(program.name, info.state if info else "STOPPED", "", None, 0, program.port, "")
-    error = probe(program)
-    version = _api_version(program.port) if program.probe == "http" and not error else ""
+    trouble = probe(program)
+    version = _api_version(program.port) if program.probe == "http" and not trouble else ""
     noted = read_started(folder.record(program.name))
     if noted is not None and noted.pid == info.pid:
         version = version or noted.version
-    health = "unhealthy" if error else "healthy"
+    health = "unhealthy" if trouble else "healthy"
     return Row(program.name, info.state, health, info.pid, info.uptime, program.port, version)
 
 

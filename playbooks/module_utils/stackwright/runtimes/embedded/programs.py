@@ -34,7 +34,7 @@ class Program:
     PATH, HOME and LANG; ``user`` runs it when we are root; ``environment`` is the environment's name, for messages;
     a change below one of the folders ``code`` or of one of ``files`` asks for a restart;
     ``database`` has PGDATA, and what app/database/roles asks for; ``login`` has the user and password_file with which
-    people and verification look into it.
+    people and verification look into it; ``health_path`` is what the probe http asks for.
     """
 
     name: str
@@ -49,6 +49,7 @@ class Program:
     database: dict[str, str] = field(default_factory=dict, repr=False)
     files: list[str] = field(default_factory=list)
     login: dict[str, str] = field(default_factory=dict)
+    health_path: str = "/livez"
 
     @property
     def database_password(self) -> str:

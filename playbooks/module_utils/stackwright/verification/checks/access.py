@@ -20,7 +20,6 @@ _HEADERS = {
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
 }
-_PATH = "/tasks?limit=1"
 
 
 def tokens(context: Context) -> Finding:
@@ -47,28 +46,36 @@ def edge(context: Context) -> Finding:
         raise ValueError("there is no edge to check")
     _redirects(context, target)
     identity = f"verification-{token_hex(8)}"
-    response = context.api.expect("GET", _PATH, 200, headers={"X-Request-ID": identity})
+    path = _path(context)
+    response = context.api.expect("GET", path, 200, headers={"X-Request-ID": identity})
     wanted = _HEADERS | {"X-Request-ID": identity}
     if target.hsts_seconds:
         wanted["Strict-Transport-Security"] = f"max-age={target.hsts_seconds}"
     _has_headers(response, wanted)
     # Announced, not sent: who refuses a body hangs up, and the answer may be lost while the rest is still being sent.
     large = {"Content-Type": "application/json", "Content-Length": str(target.max_body_bytes + 1)}
-    refused = context.api.expect("POST", "/tasks", 413, headers=large)
+    refused = context.api.expect("POST", path.partition("?")[0], 413, headers=large)
     _has_headers(refused, _HEADERS)
     until = context.api.certificate.get("notAfter", "an unknown time")
     text = f"HTTP leads to HTTPS, certificate valid until {until}, headers, bodies above the limit refused"
     return Finding(text, {"not_after": until, "headers": sorted(wanted)})
 
 
+def _path(context: Context) -> str:
+    """What is asked of the application to see what the edge makes of it."""
+    application = context.target.application
+    return application.health_path if application.own else "/tasks?limit=1"
+
+
 def _redirects(context: Context, target: Edge) -> None:
-    location = f"{context.target.base_url}{_PATH}"
+    path = _path(context)
+    location = f"{context.target.base_url}{path}"
     expected = f"http port {target.http_port} leads to {location}"
     connection = HTTPConnection(
         target.address, target.http_port, timeout=context.deadline.bound(10)
     )
     try:
-        connection.request("GET", _PATH, headers={"Host": target.host, "Connection": "close"})
+        connection.request("GET", path, headers={"Host": target.host, "Connection": "close"})
         response = connection.getresponse()
     except (OSError, HTTPException) as error:
         raise CheckFailed(expected, f"no answer: {error}", role="edge") from None
