@@ -156,6 +156,15 @@ def test_a_refused_command_is_loud(
     wait_for(lambda: client.get("/tasks").json["source"] == "cache", "a cached list")
 
 
+def test_a_refused_key_is_loud(make_client: MakeClient, redis: Redis) -> None:
+    for pattern in KEYS:
+        others = (f"~{other}" for other in KEYS if other != pattern)
+        redis.execute_command("ACL", "SETUSER", "limited", "reset", "on", ">x", *others, "+@all")
+        client = make_client(redis_user="limited", redis_password="x")
+        degraded = HEALTHY | {"status": "degraded", "cache": f"refused: key {pattern}"}
+        assert client.get("/health").json == degraded
+
+
 @pytest.mark.parametrize("command", ["info", "ping"])
 def test_a_refused_command_that_no_task_needs_leaves_the_cache_in_use(
     make_client: MakeClient, redis: Redis, command: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +14,7 @@ from .settings.catalogue import TOKENS_VARIABLE, volume_names
 
 LOOPBACK = "127.0.0.1"
 COMPOSE_SECRETS = "/run/secrets"
+PLACEHOLDER = re.compile(r"\{(address|port|data|secrets)\}")
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,7 @@ class Service:
     tokens: Mapping[str, str]
     files: Mapping[str, str]
     health_test: tuple[str, ...]
+    command: tuple[str, ...]
     stop_signal: str
     grace_seconds: int
     limits: Limits
@@ -113,6 +116,12 @@ class Service:
         if self.tokens:
             found[TOKENS_VARIABLE] = token_files(self.tokens, folder)
         return dict(sorted(found.items()))
+
+    def words(self, data: str, secrets: str = COMPOSE_SECRETS) -> list[str]:
+        """Its command, as it is where its data and its secrets are in these folders."""
+        address = LOOPBACK if self.host == LOOPBACK else "0.0.0.0"
+        given = {"address": address, "port": str(self.port), "data": data, "secrets": secrets}
+        return [PLACEHOLDER.sub(lambda found: given[found[1]], word) for word in self.command]
 
     @property
     def secret_files(self) -> list[Secret]:
@@ -213,6 +222,7 @@ def service_of(
         tokens=values["api_tokens"] if entry.get("role") == "api" else {},
         files=entry.get("files", {}),
         health_test=tuple(entry["health_test"]),
+        command=tuple(entry.get("command", ())),
         stop_signal=entry.get("stop_signal", "TERM"),
         grace_seconds=entry["grace_seconds"],
         limits=Limits(**limits),

@@ -1,8 +1,9 @@
 """Render every file of an environment in memory: no Ansible, no Docker, nothing written.
 
-``templates/`` is laid out as the output is, except that partials (``services/``, ``service.yml.j2``) are only included
-and ``service.env.j2`` makes each file below ``env/``. What is below ``config/<service>/`` is rendered where the
-environment has the service, ``embedded/<service>.json.j2`` where the embedded runtime has it.
+``templates/`` is laid out as the output is, except that partials (``services/``, ``service.yml.j2``) are only included,
+``service.env.j2`` makes each file below ``env/``, and ``embedded.json.j2`` each program that has no template.
+What is below ``config/<service>/`` is rendered where the environment has the service, ``embedded/<service>.json.j2``
+where the embedded runtime has it.
 Undefined names are errors. What editors leave beside a template is none.
 """
 
@@ -199,18 +200,17 @@ def _for_supervisor(
     jinja: jinja2.Environment, context: Mapping[str, Any]
 ) -> dict[str, RenderedFile]:
     """The programs of the embedded runtime, ``embedded/<service>.json``, and what they share."""
-    programs = {f"embedded/{one.name}.json.j2": one for one in context["environment"].services}
-    others = {
-        name
-        for name in _templates_of(jinja)
+    templates = set(_templates_of(jinja))
+    contents = {
+        name.removesuffix(".j2"): _render(jinja, name, context)
+        for name in templates
         if name.startswith("embedded/") and not name.endswith(".json.j2")
     }
-    return {
-        template.removesuffix(".j2"): RenderedFile(
-            _render(jinja, template, {**context, "service": programs.get(template)}), PRIVATE
-        )
-        for template in (*programs, *others)
-    }
+    for service in context["environment"].services:
+        path = f"embedded/{service.name}.json"
+        template = f"{path}.j2" if f"{path}.j2" in templates else "embedded.json.j2"
+        contents[path] = _render(jinja, template, {**context, "service": service})
+    return {path: RenderedFile(content, PRIVATE) for path, content in contents.items()}
 
 
 def render_tree(

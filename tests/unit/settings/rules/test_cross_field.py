@@ -124,3 +124,15 @@ def test_a_strict_environment_separates_the_api_from_the_owner_and_closes_redis(
     assert {problem.setting for problem in problems(**strict)} == {"db_app_user", "cache_user"}
     apart = {"db_app_user": "tasks_app", "cache_user": "tasks_api"}
     assert problems(**strict, **apart) == []
+
+
+def test_what_a_service_lacks_to_be_run_is_said_all_at_once() -> None:
+    own = {"title": "Queue", "enabled": True, "needs": [], "host_ports": [], "secrets": []}
+    services = dev_values()["stack_services"] | {
+        "idle": own | {"embedded_port": 7001},
+        "queue": own | {"embedded_port": 7002, "command": ["redis-server", "--dir", "{data}"]},
+    }
+    assert [problem.reason for problem in problems(stack_services=services)] == [
+        "idle has an embedded_port, and nothing says what to run",
+        "queue has {data} in its command, and no volumes",
+    ]

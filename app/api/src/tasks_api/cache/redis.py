@@ -101,15 +101,18 @@ class RedisLink:
             self.call("PING")
 
     def refused(self) -> list[str]:
-        """Those of COMMANDS that the server refuses to this user. Raises as `call` does."""
+        """What the server refuses to this user: those of COMMANDS and, as `key …`, of KEYS. Raises as `call` does."""
         self.ping()
-        return [command[0].lower() for command in COMMANDS if self._refuses(command)]
+        commands = [one[0].lower() for one in COMMANDS if self._refuses(one, "command")]
+        keys = [one for one in KEYS if self._refuses(("EXISTS", one.replace("*", "0")), "key")]
+        return commands + [f"key {pattern}" for pattern in keys]
 
-    def _refuses(self, command: tuple[str, ...]) -> bool:
+    def _refuses(self, command: tuple[str, ...], part: str) -> bool:
+        """Whether a command is refused for its own sake, the `part` "command", or for that of its "key"."""
         try:
             self.call(*command)
-        except NoPermissionError:
-            return True
+        except NoPermissionError as error:
+            return part == ("key" if " key" in str(error) else "command")
         except ResponseError:  # of the arguments
             pass
         return False

@@ -8,10 +8,10 @@ takes much memory in every worker.)
 from __future__ import annotations
 
 import inspect
-from functools import cache
 from typing import Any, NamedTuple
 
 import msgspec
+from flask import current_app
 from msgspec import NODEFAULT, UNSET, Struct
 from msgspec.structs import fields
 
@@ -79,9 +79,15 @@ class Admission(NamedTuple):
         return needed_scope(route.operation.scope, self.public_reads)
 
 
-@cache
 def document(admission: Admission) -> bytes:
-    """The description as JSON, of an API with these barriers before it."""
+    """The description as JSON, of the current application with these barriers before it; made once for each."""
+    made: dict[str, bytes] = current_app.extensions
+    if "openapi" not in made:
+        made["openapi"] = _document(admission)
+    return made["openapi"]
+
+
+def _document(admission: Admission) -> bytes:
     found = routes()
     declared = {Error, Task}.union(*(route.operation.schemas for route in found))
     _, schemas = msgspec.json.schema_components(

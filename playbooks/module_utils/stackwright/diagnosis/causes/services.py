@@ -190,7 +190,8 @@ CACHE = (
         "redis-refuses",
         (
             r"redis refuses command (?P<command>.+) to the api's user",
-            r"cache refuses to this user: (?P<command>(?!nothing more).+)",
+            r"cache refuses to this user: (?P<command>(?!nothing more|key ).+)",
+            r"(?:redis refuses|cache refuses to this user:) key .+(?P<command>)",
             r"no permissions to run the '(?P<command>[^']+)'",
             r"no permissions to access (?:a|one of the) keys?(?P<command>)",
         ),

@@ -26,7 +26,7 @@ def probe(program: Program) -> str:
     """What keeps the program from being healthy; empty when it is."""
     if program.probe == "http":
         return _http(program.port, program.health_path)
-    return {"postgres": _postgres, "redis": _redis}[program.probe](program.port)
+    return {"postgres": _postgres, "redis": _redis, "tcp": _tcp}[program.probe](program.port)
 
 
 def _postgres(port: int) -> str:
@@ -47,6 +47,15 @@ def _redis(port: int) -> str:
         return f"PING: {error}"
     wrong = [answer for answer in answers if answer not in (b"+OK\r\n", b"+PONG\r\n")]
     return f"PING: {wrong[0].decode('utf-8', 'replace').strip() or 'no answer'}" if wrong else ""
+
+
+def _tcp(port: int) -> str:
+    """Whether it takes connections, of what there is no other word for."""
+    try:
+        socket.create_connection((HOST, port), ANSWER_SECONDS).close()
+    except OSError as error:
+        return f"connecting: {error}"
+    return ""
 
 
 def _http(port: int, path: str) -> str:

@@ -66,6 +66,8 @@ def _become(folder: Folder, name: str) -> NoReturn:
     if program.database:
         tools = staging.readable(postgres_tools())
         prepare_cluster(program, folder.data / "postgres", tools, staging.uid, prefix)
+    if program.data:
+        _prepare_data(Path(program.data), staging.uid)
     _note(folder, program, binary, stop_signal)
 
     # Whatever ends supervisord ends this too: nothing is left behind that nobody looks after.
@@ -81,6 +83,14 @@ def _become(folder: Folder, name: str) -> NoReturn:
     os.chdir("/")
     sys.stdout.flush()
     os.execve(words[0], words, environment)
+
+
+def _prepare_data(data: Path, uid: int | None) -> None:
+    """Make the folder, and give what is in it to the user who runs the program now."""
+    data.mkdir(mode=0o700, exist_ok=True)
+    if uid is not None and data.stat().st_uid != uid:
+        for path in (data, *data.rglob("*")):
+            os.chown(path, uid, -1, follow_symlinks=False)
 
 
 def _note(folder: Folder, program: Program, binary: Path, stop_signal: signal.Signals) -> None:

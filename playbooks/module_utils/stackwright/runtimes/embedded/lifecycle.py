@@ -105,7 +105,8 @@ def _start(
 ) -> tuple[Changes, list[str]]:
     """Returns what was done to the programs, and the migrations."""
     databases = [program for program in programs if program.database]
-    Staging(folder, programs[0]).fill([Path(one.database["PGDATA"]) for one in databases])
+    data = [one.database.get("PGDATA", one.data) for one in programs]
+    Staging(folder, programs[0]).fill(Path(path) for path in data if path)
     for program in databases:
         write_password_file(folder, program)
     control = Control(folder.socket)
@@ -194,9 +195,13 @@ def check_ports(programs: Iterable[Program]) -> None:
 
 
 def _port_problem(program: Program) -> str:
-    setting = PORT_SETTINGS[program.probe]
+    setting = PORT_SETTINGS.get(program.probe)
     place = f"inventories/group_vars/{program.environment}/"
     fix = f"set {setting} to another port in {place} or with -e {setting}=…"
+    if setting is None:
+        fix = (
+            f"give {program.name} another embedded_port in inventories/group_vars/all/services.yml"
+        )
     first_free = int(_FIRST_FREE.read_text()) if _FIRST_FREE.exists() else 1024
     if program.port < first_free:
         return f"port {program.port} is for root only (below {first_free}), and the program runs without root; {fix}"

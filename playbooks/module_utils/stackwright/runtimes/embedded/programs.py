@@ -30,11 +30,13 @@ _ANSWER_SECONDS = 10
 class Program:
     """A program to run.
 
-    ``argv`` begins with ``postgres``, ``redis-server`` or an absolute path; ``env`` is the whole environment but for
-    PATH, HOME and LANG; ``user`` runs it when we are root; ``environment`` is the environment's name, for messages;
+    ``argv`` begins with ``postgres``, ``redis-server``, a program of the system or an absolute path; ``env`` is the
+    whole environment but for PATH, HOME and LANG; ``user`` runs it when we are root; ``environment`` is the
+    environment's name, for messages;
     a change below one of the folders ``code`` or of one of ``files`` asks for a restart;
     ``database`` has PGDATA, and what app/database/roles asks for; ``login`` has the user and password_file with which
-    people and verification look into it; ``health_path`` is what the probe http asks for.
+    people and verification look into it; ``health_path`` is what the probe http asks for;
+    ``data`` is the folder that it may write to, if any.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Program:
     files: list[str] = field(default_factory=list)
     login: dict[str, str] = field(default_factory=dict)
     health_path: str = "/livez"
+    data: str = ""
 
     @property
     def database_password(self) -> str:
@@ -134,7 +137,9 @@ def find_binary(word: str) -> Path:
     """What the first word of a program's ``argv`` stands for. Raises EmbeddedError when it is not installed."""
     if word == "postgres":
         return postgres_tools() / word
-    return redis_server() if word == "redis-server" else Path(word)
+    if word == "redis-server":
+        return redis_server()
+    return Path(shutil.which(word, path=SYSTEM_PATH) or word)
 
 
 def _content(path: str) -> str:

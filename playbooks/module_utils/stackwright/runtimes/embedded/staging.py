@@ -58,7 +58,8 @@ def clear_staging(output_dir: Path) -> None:
     folder = staging_folder(output_dir)
     for name in ("code", "secrets"):
         shutil.rmtree(folder / name, ignore_errors=True)
-    if not (folder / "data" / "postgres").exists():
+    data = folder / "data"
+    if not data.is_dir() or not any(data.iterdir()):
         remove_staging(output_dir)
 
 

@@ -164,6 +164,18 @@ def _partials(values: Values) -> list[tuple[str, str, str]]:
             )
             fix = "add the entry (enabled: false leaves the service out), or remove the partial"
             found.append(("stack_services", reason, fix))
+    programs = {path.name for path in (layout.TEMPLATES / "embedded").glob("*.json.j2")}
+    for name, entry in values["stack_services"].items():
+        command = " ".join(entry.get("command", []))
+        if "{data}" in command and not entry.get("volumes"):
+            reason = f"{name} has {{data}} in its command, and no volumes"
+            found.append(
+                ("stack_services", reason, f"add the volume that {name} keeps its data in")
+            )
+        if "embedded_port" in entry and not command and f"{name}.json.j2" not in programs:
+            reason = f"{name} has an embedded_port, and nothing says what to run"
+            fix = f"add its command, or its program, templates/embedded/{name}.json.j2"
+            found.append(("stack_services", reason, fix))
     for program in sorted((layout.TEMPLATES / "embedded").glob("*.json.j2")):
         name = program.name.removesuffix(".json.j2")
         if "embedded_port" not in values["stack_services"].get(name, {"embedded_port": 0}):

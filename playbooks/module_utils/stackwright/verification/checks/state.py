@@ -49,7 +49,10 @@ def _refusal(health: Response) -> str:
     """What Redis refuses to the API's user, in words; empty if nothing."""
     cache = str(health.body.get(CACHE))
     refused = cache.removeprefix("refused: ")
-    return "" if refused == cache else f"Redis refuses command {refused} to the API's user"
+    if refused == cache:
+        return ""
+    kind = "" if refused.startswith("key ") else "command "
+    return f"Redis refuses {kind}{refused} to the API's user"
 
 
 def versions(context: Context) -> Finding:
