@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from stackwright.actions.environment_action import EnvironmentAction
-from stackwright.settings.templating import plain
+from stackwright.settings.resolve import plain
 
 
 class ActionModule(EnvironmentAction):

@@ -15,9 +15,8 @@ from ansible.errors import AnsibleError
 from stackwright import layout
 from stackwright.actions.environment_action import EnvironmentAction
 from stackwright.secrets.vault import SecretVault, former_variable, missing_secrets
-from stackwright.settings.resolve import check_name, environment_of
+from stackwright.settings.resolve import check_name, environment_of, plain
 from stackwright.settings.schema import Setting
-from stackwright.settings.templating import plain
 from stackwright.settings.validation import SettingValidator
 
 

@@ -17,7 +17,7 @@ from typing import Any
 from stackwright.actions.environment_action import EnvironmentAction
 from stackwright.output.write import make_folder, replace_file
 from stackwright.secrets.masking import Masker
-from stackwright.settings.templating import plain
+from stackwright.settings.resolve import plain
 from stackwright.verification.external_check import (
     NAME,
     check,

@@ -16,8 +16,7 @@ from ansible.plugins.loader import init_plugin_loader
 from ansible.template import Templar
 from ansible.vars.manager import VariableManager
 from stackwright.settings.problems import RefusedError
-from stackwright.settings.resolve import Resolution, look_at_environment
-from stackwright.settings.templating import plain
+from stackwright.settings.resolve import Resolution, look_at_environment, plain
 
 from tests.support.project import ROOT, VAULT_PASSWORD
 

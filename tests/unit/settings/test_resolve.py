@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stackwright.settings.resolve import Resolution, environment_of
-from stackwright.settings.templating import plain
+from stackwright.settings.resolve import Resolution, environment_of, plain
 
 from tests.render.bad_settings import FINE
 from tests.support.project import ROOT, inventory_of

@@ -13,10 +13,9 @@ from ..catalogue import start_order
 from ..problems import Problem
 from ..sources import Sources
 from ..validation import UNITS, size_in_bytes
-from .application import application_problems
+from .application import application_problems, reserved_variable_problems
 from .folders import folder_problems
 from .network import address_problems, edge_problems
-from .reserved_variables import reserved_variable_problems
 
 Values = Mapping[str, Any]
 # Connections kept free for the health check, migrations, backups and people.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from stackwright.settings.rules.reserved_variables import reserved_variable_problems
+from stackwright.settings.rules.application import reserved_variable_problems
 
 from tests.support.composing import rendered
 from tests.support.resolving import dev_values
