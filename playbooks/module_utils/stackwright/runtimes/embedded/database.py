@@ -133,7 +133,7 @@ def _take_over(data: Path, uid: int | None) -> None:
 
 
 def _set_owner_password(program: Program, data: Path, tools: Path, prefix: Sequence[str]) -> None:
-    """Give the owner its present password, without a server, which would ask for the former one.
+    """Give the database's owner the current password: without a server, which would ask for the previous one.
 
     The statement goes through a pipe, and no failure of it is logged with its text.
     """
@@ -172,6 +172,11 @@ def write_password_file(folder: Folder, program: Program) -> None:
     temporary.replace(path)
 
 
+def psql() -> str:
+    """Path of psql. Raises EmbeddedError."""
+    return str(postgres_tools() / "psql")
+
+
 def connection(folder: Folder, program: Program) -> dict[str, str]:
     """Environment variables with which libpq's programs reach the database."""
     return {
@@ -198,7 +203,7 @@ def migrate(folder: Folder, program: Program) -> list[str]:
 
 def keeps_owner_out(folder: Folder, program: Program) -> bool:
     """Whether the running server does not know the owner's password, so that only a restart can set it."""
-    done = _client(folder, program, [*_psql(), "--command=SELECT"], {"LC_ALL": "C"})
+    done = _client(folder, program, [psql(), "-Xqw", "--command=SELECT"], {"LC_ALL": "C"})
     return "password authentication failed" in done.stderr
 
 
@@ -214,7 +219,7 @@ def _create_database(folder: Folder, program: Program) -> None:
         "SELECT format('CREATE DATABASE %I', :'name') "
         "WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = :'name') \\gexec\n"
     )
-    command = [*_psql(), f"--set=name={program.database['POSTGRES_DB']}"]
+    command = [psql(), "-Xqw", f"--set=name={program.database['POSTGRES_DB']}"]
     _client(folder, program, command, {"PGDATABASE": "postgres"}, statement)
 
 
@@ -232,10 +237,6 @@ def _script(folder: Folder, program: Program, name: str) -> str:
         return done.stdout
     said = (done.stderr or done.stdout).strip()
     raise ProgramError(f"{program.name}: schema or roles are not current: {said}")
-
-
-def _psql() -> list[str]:
-    return [str(postgres_tools() / "psql"), "-Xqw"]
 
 
 def _client(

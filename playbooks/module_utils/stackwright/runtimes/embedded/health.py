@@ -186,12 +186,12 @@ def status(folder: Folder) -> list[Row]:
 def _row(folder: Folder, program: Program, info: ProcessInfo | None) -> Row:
     if info is None or not info.occupies:
         return Row(program.name, info.state if info else "STOPPED", "", None, 0, program.port, "")
-    trouble = probe(program)
-    version = _api_version(program.port) if program.probe == "http" and not trouble else ""
+    error = probe(program)
+    version = _api_version(program.port) if program.probe == "http" and not error else ""
     noted = read_started(folder.record(program.name))
     if noted is not None and noted.pid == info.pid:
         version = version or noted.version
-    health = "unhealthy" if trouble else "healthy"
+    health = "unhealthy" if error else "healthy"
     return Row(program.name, info.state, health, info.pid, info.uptime, program.port, version)
 
 

@@ -18,7 +18,7 @@ from .processes import (
     Started,
     UnprivilegedError,
     boot_id,
-    end_family,
+    end_group,
     read_started,
     start_ticks,
     unprivileged_prefix,
@@ -61,7 +61,7 @@ def _become(folder: Folder, name: str) -> NoReturn:
     earlier = read_started(folder.record(name))
     if earlier is not None:
         # Server processes outlive a main process that was killed, and would keep the port.
-        end_family(earlier, PATIENCE_SECONDS)
+        end_group(earlier, PATIENCE_SECONDS)
     prefix = unprivileged_prefix(staging.uid)
     if program.database:
         tools = staging.readable(postgres_tools())

@@ -16,7 +16,7 @@ from ...secrets.masking import Masker
 from .database import keeps_owner_out, write_password_file
 from .folder import EmbeddedError, Folder, size_of
 from .health import wait_healthy
-from .processes import Started, end_family, read_started, wait_until
+from .processes import Started, end_group, read_started, wait_until
 from .programs import HOST, Program, fingerprint, load_programs
 from .staging import Staging, clear_staging
 from .supervisor import (
@@ -247,7 +247,7 @@ def stop(folder: Folder, timeout: float, check: bool = False) -> list[str]:
 def _alive(folder: Folder) -> dict[str, Started]:
     """The programs that have processes, by name, the one started last first."""
     noted = {path.stem: read_started(path) for path in folder.run.glob("*.json")}
-    alive = [(name, one) for name, one in noted.items() if one is not None and one.family()]
+    alive = [(name, one) for name, one in noted.items() if one is not None and one.group()]
     return dict(sorted(alive, key=lambda item: item[1].ticks, reverse=True))
 
 
@@ -255,7 +255,7 @@ def _end_leftovers(folder: Folder, timeout: float) -> None:
     """End what outlived its supervisord. Raises EmbeddedError for what is another user's."""
     for started in _alive(folder).values():
         try:
-            end_family(started, timeout)
+            end_group(started, timeout)
         except PermissionError:
             raise EmbeddedError(
                 f"process {started.pid} is another user's; work as that user"

@@ -41,7 +41,7 @@ class Started:
         """Whether it is still that process."""
         return self.boot == boot_id() and start_ticks(self.pid) == self.ticks
 
-    def family(self) -> list[int]:
+    def group(self) -> list[int]:
         """It and those it started that stayed in its process group, alive now."""
         return [pid for pid in psutil.pids() if self._has(pid)] if self.boot == boot_id() else []
 
@@ -104,13 +104,13 @@ def wait_until(condition: Callable[[], bool], seconds: float, pause: float = 0.0
     return True
 
 
-def end_family(started: Started, patience: float) -> None:
+def end_group(started: Started, patience: float) -> None:
     """Ask a process and its children to stop, wait ``patience`` seconds, then kill what is left."""
     for number in (started.stop_signal, signal.SIGKILL):
-        for pid in started.family():
+        for pid in started.group():
             with suppress(ProcessLookupError):
                 os.kill(pid, number)
-        if wait_until(lambda: not started.family(), patience):
+        if wait_until(lambda: not started.group(), patience):
             return
 
 

@@ -73,7 +73,7 @@ def _opened(mode: int) -> int:
     return mode | (0o555 if mode & 0o100 else 0o444)
 
 
-def lend(source: str, target: str) -> None:
+def link_or_copy(source: str, target: str) -> None:
     """Put a file into a tree that is opened then: a hard link, or a copy where that is impossible or closed."""
     mode = os.stat(source).st_mode
     if _opened(mode) == mode:
@@ -83,7 +83,7 @@ def lend(source: str, target: str) -> None:
     shutil.copy(source, target)
 
 
-def lend_package(package: Distribution, target: Path) -> None:
+def link_package(package: Distribution, target: Path) -> None:
     """An installed Python package, in ``target`` where it is in this Python environment."""
     for file in package.files or ():
         source = Path(str(file.locate()))
@@ -92,7 +92,7 @@ def lend_package(package: Distribution, target: Path) -> None:
         place = target / source.relative_to(sys.prefix)
         if not place.exists():
             place.parent.mkdir(parents=True, exist_ok=True)
-            lend(str(source), str(place))
+            link_or_copy(str(source), str(place))
 
 
 def open_tree(root: Path) -> None:
@@ -217,7 +217,7 @@ class Staging:
             shutil.rmtree(leftover, ignore_errors=True)
         self._make_interpreter(new)
         for package in packages:
-            lend_package(package, new / "venv")
+            link_package(package, new / "venv")
         # Copies, for an editor may write into a file that is there.
         for sources in self._sources:
             shutil.copytree(
@@ -239,11 +239,11 @@ class Staging:
         if self._own_python:
             home = self._code / "python" / "bin"
             (code / "python" / "bin").mkdir(parents=True)
-            lend(str(self._python), str(code / "python" / "bin" / self._python.name))
+            link_or_copy(str(self._python), str(code / "python" / "bin" / self._python.name))
             # Not what other programs installed there, nor its test suite.
             unneeded = shutil.ignore_patterns("site-packages", "test")
             library = Path(os.__file__).parents[1]
-            shutil.copytree(library, code / "python" / "lib", True, unneeded, lend)
+            shutil.copytree(library, code / "python" / "lib", True, unneeded, link_or_copy)
         (code / "venv" / "bin").mkdir(parents=True)
         (code / "venv" / "bin" / "python").symlink_to(home / self._python.name)
         settings.write_text(f"home = {home}\ninclude-system-site-packages = false\n")
