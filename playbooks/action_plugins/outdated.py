@@ -1,4 +1,4 @@
-"""Action plugin ``outdated``: what is behind, as ``lines``. Takes no arguments; a missing network is no failure."""
+"""Action plugin ``outdated``: what is behind, as ``lines``. Takes no arguments; without a network it says so."""
 
 from __future__ import annotations
 
