@@ -97,7 +97,7 @@ def access(environment: Environment, settings: Mapping[str, Any]) -> dict[str, A
     """
     project = environment.project
     versions: dict[str, list[str]] = {}
-    found: dict[str, Any] = {"sql": [], "redis": [], "sql_environment": {}}
+    found: dict[str, Any] = {"sql": [], "redis": []}
     if api := environment.of_role("api"):
         versions[api.name] = []
     if database := environment.of_role("database"):

@@ -104,7 +104,6 @@ def access(environment: Environment, settings: Mapping[str, Any]) -> dict[str, A
     """
     output_dir, names = environment.output, environment.roles
     psql, variables = sql(output_dir)
-    # Ansible masks the values of sql_environment wherever they appear, and these are no secrets.
     psql = ["env", *(f"{name}={value}" for name, value in variables.items()), *psql]
     redis_cli = redis(output_dir)
     versions = {
@@ -116,7 +115,6 @@ def access(environment: Environment, settings: Mapping[str, Any]) -> dict[str, A
     return {
         "url": environment.url,
         "sql": psql,
-        "sql_environment": {},
         "redis": redis_cli,
         "versions": {names[role]: words for role, words in versions.items() if role in names},
         "closed_ports": environment.closed_ports,
